@@ -1,0 +1,1 @@
+"""What a container image URI means on this machine: interpreter, entry point and contract."""

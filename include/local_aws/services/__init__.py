@@ -1,0 +1,1 @@
+"""The emulated services: one package per service, one module per AWS resource."""

@@ -1,0 +1,24 @@
+"""The stand-in's settings: read once at start, never changed afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be chosen at start."""
+
+    data_dir: Path  # records, objects, job rooms and credentials live below it
+    host: str = "127.0.0.1"  # never anything but loopback: jobs are real code
+    port: int = 4566  # 0 takes a free one
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    job_memory_gib: float = 4.0  # address-space limit of one job's processes
+    check_instance_types: bool = True  # botocore's enum lags behind AWS; False accepts any ml.* type
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Where each job has its room."""
+        return self.data_dir / "jobs"

@@ -1,0 +1,1 @@
+"""What survives a restart: records, objects and log events. Knows no service."""

@@ -1,0 +1,79 @@
+"""Operations register themselves here; the app looks them up. Registration refuses what is incomplete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, BinaryIO
+
+import botocore.session
+from botocore.model import OperationModel, ServiceModel
+
+
+@dataclass(frozen=True)
+class Call:
+    """One decoded and validated AWS call."""
+
+    service: str  # botocore's service name, e.g. "sagemaker-runtime"
+    operation: str  # e.g. "InvokeEndpoint"
+    parameters: dict[str, Any]  # as botocore's input shape has them, timestamps as datetime (UTC)
+    body: BinaryIO | None  # the streaming payload, already un-chunked; None when the operation has none
+    headers: Mapping[str, str]  # lower-case names
+    region: str
+    account_id: str
+    access_key: str
+    request_id: str
+    base_url: str  # "http://127.0.0.1:4566", for answers that carry an address
+
+
+# A handler gets the context that the app was built with (see services.context.Context) and the call;
+# it answers a dict that fits the operation's output shape. A streaming payload is answered as a
+# binary file or an iterable of bytes under the payload member's name.
+Handler = Callable[[Any, Call], Mapping[str, Any]]
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """Botocore's model of a service; loading sagemaker's takes about a second, once."""
+    return botocore.session.get_session().get_service_model(service)
+
+
+@dataclass
+class Registry:
+    """All emulated operations, by service and operation name."""
+
+    handlers: dict[tuple[str, str], Handler] = field(default_factory=dict)
+
+    def operation(self, service: str, name: str) -> Callable[[Handler], Handler]:
+        """Register the decorated function as the handler of ``service.name``."""
+
+        def register(handler: Handler) -> Handler:
+            if (service, name) in self.handlers:
+                raise ValueError(f"{service}.{name} is registered twice")
+            if not handler.__doc__:
+                raise ValueError(f"{service}.{name}: the handler needs a docstring")
+            self.handlers[service, name] = handler
+            return handler
+
+        return register
+
+    def find(self, service: str, operation: str) -> Handler | None:
+        """The handler, or ``None`` when the operation is not emulated."""
+        return self.handlers.get((service, operation))
+
+    def unknown_to_botocore(self) -> list[str]:
+        """Registered names that botocore's models do not have; a test asserts there are none."""
+        return [
+            f"{service}.{name}"
+            for service, name in self.handlers
+            if name not in service_model(service).operation_names
+        ]
+
+    def model(self, service: str, operation: str) -> OperationModel:
+        """Botocore's model of one operation."""
+        return service_model(service).operation_model(operation)
+
+
+REGISTRY = Registry()
+operation = REGISTRY.operation
