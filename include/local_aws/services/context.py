@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from local_aws.jobs.engine import Engine
 from local_aws.settings import Settings
@@ -20,6 +21,9 @@ class Context:
     objects: Objects  # S3 buckets and objects
     logs: Logs  # CloudWatch log groups, streams and events
     engine: Engine  # starts, stops and recovers jobs
+    # What a service holds in memory while it runs, by service name: threads to stop, queries to
+    # interrupt. Never anything that must survive a restart.
+    running: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def records(self, kind: str) -> Records:
         """The records of one kind of resource."""
