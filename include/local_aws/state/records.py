@@ -22,6 +22,7 @@ from typing import Any
 
 Body = dict[str, Any]
 
+LAST_CHARACTER = "\U0010ffff"  # prefix + this lies behind every key with the prefix
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     kind    TEXT NOT NULL,
@@ -34,7 +35,7 @@ CREATE TABLE IF NOT EXISTS records (
 """
 
 
-class RecordExists(Exception):  # noqa: N818 - reads as what happened
+class RecordExists(Exception):
     """A record of this kind and key is there already."""
 
 
@@ -52,21 +53,44 @@ class Record:
     body: Body
 
 
-def _encode(value: Any) -> Any:
+def encode(body: Body) -> str:
+    """JSON text of a body; datetimes and bytes become ``{"$time": ...}`` and ``{"$bytes": ...}``."""
+    return json.dumps(_plain(body))
+
+
+def decode(text: str) -> Body:
+    """The body that ``encode`` was given."""
+    body: Body = json.loads(text, object_hook=_rich)
+    return body
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        plain = {key: _plain(item) for key, item in value.items()}
+        # A user's own mapping that looks like one of our markers is wrapped, so that it comes back as it was.
+        return {"$dict": [[key, item] for key, item in plain.items()]} if _is_marker(plain) else plain
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return {"$time": value.astimezone(UTC).isoformat()}
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode()}
-    raise TypeError(f"cannot store {type(value).__name__}")
-
-
-def _decode(value: dict[str, Any]) -> Any:
-    if len(value) == 1:
-        if "$time" in value:
-            return datetime.fromisoformat(value["$time"])
-        if "$bytes" in value:
-            return base64.b64decode(value["$bytes"])
     return value
+
+
+def _rich(value: dict[str, Any]) -> Any:
+    if not _is_marker(value):
+        return value
+    [(marker, content)] = value.items()
+    if marker == "$time":
+        return datetime.fromisoformat(content)
+    if marker == "$bytes":
+        return base64.b64decode(content)
+    return dict(content)
+
+
+def _is_marker(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)) in ("$time", "$bytes", "$dict")
 
 
 class Database:
@@ -79,9 +103,18 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
+        # Writers of this process queue here: SQLite's own waiting sleeps and retries, up to 0.1 s a try.
+        self._writer = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self.transaction() as connection:
-            connection.executescript(_SCHEMA)
+        self.ensure(_SCHEMA)
+
+    def ensure(self, schema: str) -> None:
+        """Run ``CREATE … IF NOT EXISTS`` statements, each on its own.
+
+        Outside a transaction, because ``executescript`` would commit the one that is open.
+        """
+        with self._writer:
+            self.connection().executescript(schema)
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, in autocommit mode."""
@@ -95,16 +128,21 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction that takes the lock at once; rolled back on any exception."""
+        """A write transaction that takes the lock at once; rolled back on any exception.
+
+        Inside another one on the same thread it joins that one, so that several changes commit together.
+        """
         connection = self.connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
+        with self._writer:
             if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
                 connection.execute("ROLLBACK")
-            raise
-        if connection.in_transaction:
+                raise
             connection.execute("COMMIT")
 
 
@@ -118,12 +156,10 @@ class Records:
     def insert(self, key: str, body: Body) -> Record:
         """Store a new record. Raises RecordExists."""
         created = datetime.now(UTC)
+        row = (self.kind, key, created.timestamp(), encode(body))
         with self.database.transaction() as connection:
             try:
-                connection.execute(
-                    "INSERT INTO records VALUES (?, ?, ?, 1, ?)",
-                    (self.kind, key, created.timestamp(), json.dumps(body, default=_encode)),
-                )
+                connection.execute("INSERT INTO records VALUES (?, ?, ?, 1, ?)", row)
             except sqlite3.IntegrityError:
                 raise RecordExists(key) from None
         return Record(key, created, 1, body)
@@ -161,7 +197,7 @@ class Records:
                 return before
             connection.execute(
                 "UPDATE records SET body = ?, version = version + 1 WHERE kind = ? AND key = ?",
-                (json.dumps(body, default=_encode), self.kind, key),
+                (encode(body), self.kind, key),
             )
         return Record(key, before.created, before.version + 1, body)
 
@@ -176,17 +212,15 @@ class Records:
         rows = (
             self.database.connection()
             .execute(
-                "SELECT * FROM records WHERE kind = ? AND key > ? AND key >= ? ORDER BY key",
-                (self.kind, after, prefix),
+                "SELECT * FROM records WHERE kind = ? AND key > ? AND key >= ? AND key < ? ORDER BY key",
+                (self.kind, after, prefix, prefix + LAST_CHARACTER),
             )
             .fetchall()
         )
         for row in rows:
-            if not row[1].startswith(prefix):
-                return
             yield _record(row)
 
 
 def _record(row: tuple[Any, ...]) -> Record:
     _, key, created, version, body = row
-    return Record(key, datetime.fromtimestamp(created, UTC), version, json.loads(body, object_hook=_decode))
+    return Record(key, datetime.fromtimestamp(created, UTC), version, decode(body))
