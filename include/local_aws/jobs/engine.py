@@ -18,17 +18,33 @@ the stand-in is killed the job cannot be taken up again; recover() ends it and s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import logging
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
-from local_aws.jobs.lifecycle import Life
+from local_aws.jobs import process
+from local_aws.jobs.lifecycle import IllegalMove, Life
+from local_aws.jobs.logpump import LogPump
+from local_aws.jobs.process import StopSignal
 from local_aws.jobs.room import Room
 from local_aws.settings import Settings
 from local_aws.state.logs import Logs
 from local_aws.state.objects import Objects
-from local_aws.state.records import Database
+from local_aws.state.records import Database, RecordMissing, Records
+
+LOG = logging.getLogger(__name__)
+
+LEFT_BEHIND = "InternalServerError: the stand-in was stopped while this job ran."
+CLOSING_SECONDS = 3.0  # for jobs to end after SIGTERM when the stand-in itself ends
 
 Body = dict[str, Any]
 
@@ -54,6 +70,8 @@ class Command:
     memory_gib: float | None = None  # resident memory of the whole group; None: settings.job_memory_gib
     max_runtime_seconds: float | None = None  # None: no limit
     grace_seconds: float = 30.0  # between SIGTERM and SIGKILL
+    regularly: Callable[[], None] | None = None  # called every few seconds meanwhile, e.g. to upload
+    rewrite: Callable[[str], str] = str  # what becomes of a line on its way to the log
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,7 @@ class Exit:
         return self.code == 0 and not (self.stopped or self.timed_out or self.out_of_memory)
 
 
-class JobFailed(Exception):  # noqa: N818 - reads as what happened
+class JobFailed(Exception):
     """The job ends as failed with this reason; ``fields`` are merged into its record too."""
 
     def __init__(self, reason: str, **fields: Any) -> None:
@@ -80,7 +98,7 @@ class JobFailed(Exception):  # noqa: N818 - reads as what happened
         self.fields = fields
 
 
-class JobEnded(Exception):  # noqa: N818 - reads as what happened
+class JobEnded(Exception):
     """A Stop came too late: the job is in a last state already; ``state`` names it."""
 
     def __init__(self, state: str) -> None:
@@ -112,12 +130,22 @@ class JobKind(Protocol):
         """
 
 
+@dataclass
+class _Job:
+    """A job that this process answers for."""
+
+    ref: JobRef
+    stop: StopSignal
+    future: Future[None] | None = None
+
+
 class Engine:
     """Starts, watches, stops and recovers jobs.
 
     Args:
         settings: where rooms lie, memory of a job, region and account.
-        parallel_jobs: how many jobs run at once; further ones wait in their first state.
+        parallel_jobs: how many jobs run at once; further ones wait in their first state. Four keeps a laptop
+            usable while a workflow's stages still overlap with another workflow's.
     """
 
     def __init__(
@@ -127,35 +155,247 @@ class Engine:
         self.database = database
         self.objects = objects
         self.logs = logs
-        self.parallel_jobs = parallel_jobs
+        self._kinds: dict[str, JobKind] = {}
+        self._jobs: dict[JobRef, _Job] = {}
+        self._lock = Lock()
+        self._closing = False
+        self._environment: dict[str, str] = {}
+        self._workers = ThreadPoolExecutor(parallel_jobs, thread_name_prefix="job")
+
+    # --- for the app --------------------------------------------------------------------------------
 
     def register(self, kind: JobKind) -> None:
         """Make a kind of job known; before start() and recover()."""
-        raise NotImplementedError
+        if kind.kind in self._kinds:
+            raise ValueError(f"{kind.kind} is registered twice")
+        self._kinds[kind.kind] = kind
 
     def connect(self, endpoint_url: str, access_key: str, secret_key: str) -> None:
         """Tell the address and credentials that jobs get in their environment (AWS_ENDPOINT_URL, …)."""
-        raise NotImplementedError
+        self._environment = {
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret_key,
+        }
+
+    def recover(self) -> None:
+        """End what an earlier life of the stand-in left: kill its processes, fail its jobs, clear rooms."""
+        killed = process.kill_marked(self.settings.jobs_dir)
+        if killed:
+            LOG.warning("killed %d processes of an earlier life", killed)
+        for kind in self._kinds.values():
+            for record in Records(self.database, kind.kind).scan():
+                if not kind.life.last(record.body[kind.life.field]):
+                    self._end(JobRef(kind.kind, record.key), kind.life.failed, LEFT_BEHIND)
+            shutil.rmtree(self.settings.jobs_dir / kind.kind, ignore_errors=True)
+
+    def close(self) -> None:
+        """Kill what runs, fail the jobs with the same reason as recover(), end the threads."""
+        with self._lock:
+            self._closing = True
+            jobs = list(self._jobs.values())
+            for job in jobs:
+                job.stop.set()
+        for job in jobs:
+            if job.future and job.future.cancel():
+                self._end(job.ref, self._kinds[job.ref.kind].life.failed, LEFT_BEHIND)
+        wait_for([job.future for job in jobs if job.future], CLOSING_SECONDS)
+        process.kill_marked(self.settings.jobs_dir)
+        self._workers.shutdown()
+
+    # --- for the services ---------------------------------------------------------------------------
 
     def start(self, ref: JobRef) -> None:
         """Run the job whose record was just inserted in life.starting. Answers at once."""
-        raise NotImplementedError
+        with self._lock:
+            job = _Job(ref, StopSignal())
+            self._jobs[ref] = job
+            job.future = self._workers.submit(self._run, job)
 
     def stop(self, ref: JobRef) -> None:
         """Ask a job to end. Answers when it is in life.stopping, before the process has gone.
 
         Stopping a stopping job changes nothing. Raises RecordMissing, JobEnded.
         """
-        raise NotImplementedError
+        life = self._kinds[ref.kind].life
+
+        def last(body: Body) -> None:
+            if life.last(body[life.field]):
+                raise JobEnded(body[life.field])
+
+        Records(self.database, ref.kind).change(ref.key, last)
+        try:
+            self._move(ref, life.stopping)
+        except IllegalMove:
+            last(Records(self.database, ref.kind).get(ref.key).body)  # it ended between the two looks
+        with self._lock:
+            job = self._jobs.get(ref)
+            if job is None:
+                return
+            job.stop.set()
+            queued = job.future is not None and job.future.cancel()
+            if queued:
+                del self._jobs[ref]
+                job.stop.close()
+        if queued:
+            self._end(ref, life.stopped)
 
     def wait(self, ref: JobRef, timeout: float | None = None) -> bool:
-        """Block until the job's thread has ended; False after ``timeout`` seconds. For tests and close."""
-        raise NotImplementedError
+        """Block until the job's thread has ended; False after ``timeout`` seconds."""
+        with self._lock:
+            job = self._jobs.get(ref)
+        if job is None or job.future is None:
+            return True
+        return not wait_for([job.future], timeout).not_done
 
-    def recover(self) -> None:
-        """End what an earlier life of the stand-in left: kill its processes, fail its jobs, clear rooms."""
-        raise NotImplementedError
+    # --- one job's life, on its own thread ----------------------------------------------------------
 
-    def close(self) -> None:
-        """Kill what runs, fail the jobs with the same reason as recover(), end the threads."""
-        raise NotImplementedError
+    def _run(self, job: _Job) -> None:
+        kind = self._kinds[job.ref.kind]
+        room = self._open_room(job)
+        try:
+            self._live(job, kind, room)
+        except RecordMissing:
+            LOG.warning("%s %s: its record is gone", job.ref.kind, job.ref.key)
+        except Exception as error:
+            LOG.exception("%s %s broke the engine", job.ref.kind, job.ref.key)
+            self._end(job.ref, kind.life.failed, f"InternalServerError: {type(error).__name__}: {error}")
+        finally:
+            shutil.rmtree(room.path, ignore_errors=True)
+            with self._lock:  # whoever sets the signal holds the lock and has found the job in the table
+                if self._jobs.get(job.ref) is job:
+                    del self._jobs[job.ref]
+                job.stop.close()
+
+    def _live(self, job: _Job, kind: JobKind, room: Room) -> None:
+        ref, life = job.ref, kind.life
+        try:
+            self._move(ref, life.downloading)
+            command = kind.prepare(room, Records(self.database, ref.kind).get(ref.key).body)
+            self._move(ref, life.running)
+            exit_ = self._execute(job, room, command)
+            if self._closing:
+                raise JobFailed(LEFT_BEHIND)
+            try:
+                if exit_.success:
+                    self._move(ref, life.uploading)
+            except IllegalMove:  # Stop came while the process ended by itself: it is a stopped job
+                exit_ = replace(exit_, stopped=True)
+            fields = kind.collect(room, Records(self.database, ref.kind).get(ref.key).body, exit_)
+        except IllegalMove:  # Stop came before the process was started
+            self._end(ref, life.stopped)
+        except JobFailed as failed:
+            self._end(ref, life.failed, failed.reason, failed.fields)
+        else:
+            self._end(ref, life.timed_out if exit_.timed_out else life.completed, None, fields)
+
+    def _execute(self, job: _Job, room: Room, command: Command) -> Exit:
+        environment = {
+            **process.clean_environment(room.path),
+            "AWS_REGION": self.settings.region,
+            "AWS_DEFAULT_REGION": self.settings.region,
+            **self._environment,
+            **command.env,
+        }
+        if process.namespace_mode() == "none":
+            room.log(f"local stand-in: /opt/ml is {room.opt_ml} here: mount namespaces are not allowed")
+        running = process.launch(
+            command.argv,
+            room=room.path,
+            opt_ml=room.opt_ml,
+            env=environment,
+            cwd=command.cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if command.error_log_group else subprocess.STDOUT,
+        )
+        pumps = [
+            LogPump(self.logs, group, command.log_stream, pipe, command.rewrite)
+            for group, pipe in (
+                (command.log_group, running.stdout),
+                (command.error_log_group, running.stderr),
+            )
+            if group and pipe
+        ]
+        pumps[0].put(room.lines)
+        for pump in pumps:
+            pump.start()
+        memory_gib = command.memory_gib or self.settings.job_memory_gib
+        limits = process.Limits(
+            memory_bytes=int(memory_gib * 2**30),
+            seconds=command.max_runtime_seconds,
+            grace_seconds=command.grace_seconds,
+            timed_out=lambda: self._move_if_legal(job.ref, self._kinds[job.ref.kind].life.stopping),
+            regularly=command.regularly,
+        )
+        try:
+            ended = process.watch(running, limits, job.stop)
+        finally:
+            process.kill_marked(room.path)
+            for pump in pumps:
+                pump.join()
+        if ended.cause == "out_of_memory":
+            pumps[0].put(
+                [f"local stand-in: the job was killed: it used more than {memory_gib:g} GiB of memory"]
+            )
+        return Exit(
+            ended.code,
+            stopped=ended.cause == "stopped",
+            timed_out=ended.cause == "timed_out",
+            out_of_memory=ended.cause == "out_of_memory",
+        )
+
+    def _open_room(self, job: _Job) -> Room:
+        """A new directory: a job may be deleted and made again by that name before the old room is gone."""
+        parent = self.settings.jobs_dir / job.ref.kind
+        parent.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.-]", "_", job.ref.key)[:40]
+        room = Room(
+            Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent)),
+            self.objects,
+            self.logs,
+            self.settings,
+            job.stop,
+        )
+        room.opt_ml.mkdir()
+        return room
+
+    # --- moves --------------------------------------------------------------------------------------
+
+    def _move(self, ref: JobRef, state: str, reason: str | None = None, fields: Body | None = None) -> None:
+        """One compare-and-set. Raises IllegalMove, RecordMissing."""
+        self._change(ref, lambda _: state, reason, fields)
+
+    def _move_if_legal(self, ref: JobRef, state: str) -> None:
+        try:
+            self._move(ref, state)
+        except IllegalMove:
+            LOG.debug("%s %s: not to %s any more", ref.kind, ref.key, state)
+
+    def _end(self, ref: JobRef, state: str, reason: str | None = None, fields: Body | None = None) -> None:
+        """Move to a last state. A job that was asked to stop ends as stopped, whatever else befell it."""
+        life = self._kinds[ref.kind].life
+
+        def choose(before: str) -> str:
+            return life.stopped if before == life.stopping and state != life.timed_out else state
+
+        self._change(ref, choose, reason, fields)
+
+    def _change(
+        self, ref: JobRef, choose: Callable[[str], str], reason: str | None, fields: Body | None
+    ) -> None:
+        kind = self._kinds[ref.kind]
+        moved: list[str] = []
+
+        def how(body: Body) -> Body:
+            before = body[kind.life.field]
+            after = choose(before)
+            kind.life.check(before, after)
+            moved[:] = [before, after]
+            body = {**body, **(fields or {})}
+            entered = kind.entered(body, after, reason if after == kind.life.failed else None)
+            return {**body, **entered, kind.life.field: after}
+
+        Records(self.database, ref.kind).change(ref.key, how)
+        before, after = moved
+        if before != after:
+            LOG.info("%s %s: %s -> %s%s", ref.kind, ref.key, before, after, f" ({reason})" if reason else "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-class IllegalMove(Exception):  # noqa: N818 - reads as what happened
+class IllegalMove(Exception):
     """A job was to move along an arrow that its kind's table does not have."""
 
 

@@ -1,9 +1,9 @@
 """A job's room: the directory that belongs to one job while it lives.
 
-    <jobs_dir>/<kind>/<key>/
-        ml/             what the job sees as /opt/ml
-        home/  tmp/     its HOME and TMPDIR
-        process.json    which processes are its own, for recovery after a crash
+<jobs_dir>/<kind>/<key>/
+    ml/             what the job sees as /opt/ml
+    home/  tmp/     its HOME and TMPDIR
+    process.json    which processes are its own, for recovery after a crash
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
+from local_aws.jobs.process import StopSignal
 from local_aws.settings import Settings
 from local_aws.state.logs import Logs
 from local_aws.state.objects import Objects
@@ -28,7 +28,7 @@ class Room:
     objects: Objects  # S3
     logs: Logs  # CloudWatch Logs
     settings: Settings
-    stopping: Event  # set as soon as Stop was asked for: long copies look at it
+    stopping: StopSignal  # set as soon as Stop was asked for: long copies look at it
     lines: list[str] = field(default_factory=list)  # for the job's log, before it has a stream
 
     @property
