@@ -115,8 +115,9 @@ class JobKind(Protocol):
     def entered(self, body: Body, state: str, reason: str | None) -> Body:
         """The fields that follow from having entered ``state``, e.g. end times and the failure reason.
 
-        Called inside the compare-and-set, for every move; ``body`` is the record before it. ``reason`` is
-        given for life.failed only. The engine itself sets ``life.field``.
+        Called inside the compare-and-set, for every move, also for one that keeps the state (a processing
+        job is InProgress from queue to upload); ``body`` is the record before it. ``reason`` is given for
+        life.failed only. The engine itself sets ``life.field``.
         """
 
     def prepare(self, room: Room, body: Body) -> Command:
@@ -386,11 +387,13 @@ class Engine:
         kind = self._kinds[ref.kind]
         moved: list[str] = []
 
-        def how(body: Body) -> Body:
+        def how(body: Body) -> Body | None:
             before = body[kind.life.field]
             after = choose(before)
             kind.life.check(before, after)
             moved[:] = [before, after]
+            if before == after == kind.life.stopping:
+                return None
             body = {**body, **(fields or {})}
             entered = kind.entered(body, after, reason if after == kind.life.failed else None)
             return {**body, **entered, kind.life.field: after}
