@@ -1,0 +1,1 @@
+"""Operators of the workflow: the Amazon provider's, made safe to retry, to kill and to restart."""

@@ -1,0 +1,1 @@
+"""Sensors the Amazon provider doesn't have."""

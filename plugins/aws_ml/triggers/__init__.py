@@ -1,0 +1,1 @@
+"""Triggers: what the triggerer does while a task waits without a worker."""

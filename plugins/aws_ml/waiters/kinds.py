@@ -1,0 +1,252 @@
+"""The kinds of remote work a task waits for, as one table.
+
+The operator on the worker and the trigger on the triggerer read the same row, so they can't disagree on
+what, say, a `Stopped` job means. A row is checked against botocore's service model by a test: every state
+that AWS names has a phase here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+Handle: TypeAlias = dict[str, str]
+"""The parameters of a Describe call: all that is needed to find one piece of remote work again."""
+
+Description: TypeAlias = Mapping[str, Any]
+"""AWS's answer to a Describe call."""
+
+
+class Phase(Enum):
+    """Where remote work stands, in the words that decide what a task does next."""
+
+    WORKING = "working"
+    """AWS is at it: wait."""
+    STOPPING = "stopping"
+    """Somebody asked it to stop: wait for the end, then treat it as stopped."""
+    SUCCEEDED = "succeeded"
+    """It ended well. For something that lives on (a crawler, an endpoint): it is at rest."""
+    STOPPED = "stopped"
+    """Somebody stopped it before its end. Nothing can be said of its output, so this is no success."""
+    FAILED = "failed"
+    """It ended badly; AWS gives a reason."""
+    MISSING = "missing"
+    """AWS knows nothing of it."""
+    UNKNOWN = "unknown"
+    """AWS names a state that this version doesn't know: better a failed task than an endless wait."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting longer can't change anything."""
+        return self not in (Phase.WORKING, Phase.STOPPING)
+
+
+@dataclass(frozen=True)
+class LogPlace:
+    """Where the output of remote work can be read in CloudWatch Logs."""
+
+    group: str
+    stream_prefix: str
+
+    def __str__(self) -> str:
+        return f"log group {self.group}, streams {self.stream_prefix}*"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How to describe, stop and explain one kind of remote work."""
+
+    key: str
+    """Its name in a serialised trigger: never rename, tasks may be deferred on it."""
+    title: str
+    """Its name in a sentence."""
+    service: str
+    """botocore's name of the service."""
+    describe: str
+    """Client method that takes the handle."""
+    status: str
+    """Dotted path to the state in the description."""
+    phases: Mapping[str, Phase]
+    """Every state that AWS names."""
+    reasons: tuple[str, ...]
+    """Dotted paths to AWS's own words on a failure, best first."""
+    label: Callable[[Handle], str]
+    """The name that a reader would search for."""
+    stop: str | None = None
+    """Client method that stops it, if it can be stopped."""
+    stop_parameters: Callable[[Handle], dict[str, Any]] = dict
+    """What the stop method wants, given the handle."""
+    log: Callable[[Handle, Description], LogPlace | None] = lambda _handle, _description: None
+    """Where its output is."""
+    console: Callable[[Handle], str | None] = lambda _handle: None
+    """Path of its page below `https://<region>.console.aws.amazon.com/`."""
+
+    def phase(self, description: Description | None) -> Phase:
+        """Tell the phase of a description; None means that AWS knows nothing of it."""
+        if description is None:
+            return Phase.MISSING
+        return self.phases.get(self.state(description), Phase.UNKNOWN)
+
+    def state(self, description: Description) -> str:
+        """AWS's own word for the state."""
+        return str(at(description, self.status))
+
+    def reason(self, description: Description) -> str:
+        """AWS's own words on why, or an empty string. Different words are joined, equal ones said once."""
+        words = (at(description, path) for path in self.reasons)
+        return " | ".join(dict.fromkeys(str(word).strip() for word in words if word))
+
+
+def at(description: Description, path: str) -> Any:
+    """Value at a dotted path, or None."""
+    value: Any = description
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _sagemaker_log(group: str, field: str) -> Callable[[Handle, Description], LogPlace]:
+    return lambda handle, _description: LogPlace(group, f"{handle[field]}/")
+
+
+def _glue_log(handle: Handle, description: Description) -> LogPlace:
+    group = at(description, "JobRun.LogGroupName") or "/aws-glue/python-jobs"
+    return LogPlace(f"{group}/error", handle["RunId"])
+
+
+def _crawler_log(handle: Handle, description: Description) -> LogPlace:
+    group = at(description, "Crawler.LastCrawl.LogGroup") or "/aws-glue/crawlers"
+    return LogPlace(group, at(description, "Crawler.LastCrawl.LogStream") or handle["Name"])
+
+
+_SAGEMAKER_JOB_PHASES = {
+    "InProgress": Phase.WORKING,
+    "Stopping": Phase.STOPPING,
+    "Completed": Phase.SUCCEEDED,
+    "Stopped": Phase.STOPPED,
+    "Failed": Phase.FAILED,
+}
+
+PROCESSING_JOB = Kind(
+    key="sagemaker.processing_job",
+    title="SageMaker processing job",
+    service="sagemaker",
+    describe="describe_processing_job",
+    status="ProcessingJobStatus",
+    phases=_SAGEMAKER_JOB_PHASES,
+    reasons=("FailureReason", "ExitMessage"),
+    label=lambda handle: handle["ProcessingJobName"],
+    stop="stop_processing_job",
+    log=_sagemaker_log("/aws/sagemaker/ProcessingJobs", "ProcessingJobName"),
+    console=lambda handle: f"sagemaker/home#/processing-jobs/{quote(handle['ProcessingJobName'])}",
+)
+
+TRAINING_JOB = Kind(
+    key="sagemaker.training_job",
+    title="SageMaker training job",
+    service="sagemaker",
+    describe="describe_training_job",
+    status="TrainingJobStatus",
+    phases={**_SAGEMAKER_JOB_PHASES, "Deleting": Phase.FAILED},
+    reasons=("FailureReason",),
+    label=lambda handle: handle["TrainingJobName"],
+    stop="stop_training_job",
+    log=_sagemaker_log("/aws/sagemaker/TrainingJobs", "TrainingJobName"),
+    console=lambda handle: f"sagemaker/home#/jobs/{quote(handle['TrainingJobName'])}",
+)
+
+GLUE_JOB_RUN = Kind(
+    key="glue.job_run",
+    title="Glue job run",
+    service="glue",
+    describe="get_job_run",
+    status="JobRun.JobRunState",
+    phases={
+        "STARTING": Phase.WORKING,
+        "RUNNING": Phase.WORKING,
+        "WAITING": Phase.WORKING,
+        "STOPPING": Phase.STOPPING,
+        "STOPPED": Phase.STOPPED,
+        "SUCCEEDED": Phase.SUCCEEDED,
+        "FAILED": Phase.FAILED,
+        "TIMEOUT": Phase.FAILED,
+        "ERROR": Phase.FAILED,
+        "EXPIRED": Phase.FAILED,
+    },
+    reasons=("JobRun.ErrorMessage", "JobRun.StateDetail"),
+    label=lambda handle: f"{handle['JobName']} run {handle['RunId']}",
+    stop="batch_stop_job_run",
+    stop_parameters=lambda handle: {"JobName": handle["JobName"], "JobRunIds": [handle["RunId"]]},
+    log=_glue_log,
+    console=lambda handle: f"gluestudio/home#/job/{quote(handle['JobName'])}/run/{quote(handle['RunId'])}",
+)
+
+GLUE_CRAWLER = Kind(
+    key="glue.crawler",
+    title="Glue crawler",
+    service="glue",
+    describe="get_crawler",
+    status="Crawler.State",
+    phases={
+        "RUNNING": Phase.WORKING,
+        "STOPPING": Phase.STOPPING,
+        "READY": Phase.SUCCEEDED,  # at rest; Crawler.LastCrawl tells how the last crawl ended
+    },
+    reasons=("Crawler.LastCrawl.ErrorMessage",),
+    label=lambda handle: handle["Name"],
+    stop="stop_crawler",
+    log=_crawler_log,
+    console=lambda handle: f"glue/home#/v2/data-catalog/crawlers/view/{quote(handle['Name'])}",
+)
+
+ATHENA_QUERY = Kind(
+    key="athena.query_execution",
+    title="Athena query",
+    service="athena",
+    describe="get_query_execution",
+    status="QueryExecution.Status.State",
+    phases={
+        "QUEUED": Phase.WORKING,
+        "RUNNING": Phase.WORKING,
+        "SUCCEEDED": Phase.SUCCEEDED,
+        "CANCELLED": Phase.STOPPED,
+        "FAILED": Phase.FAILED,
+    },
+    reasons=("QueryExecution.Status.StateChangeReason", "QueryExecution.Status.AthenaError.ErrorMessage"),
+    label=lambda handle: handle["QueryExecutionId"],
+    stop="stop_query_execution",
+    console=lambda handle: f"athena/home#/query-editor/history/{quote(handle['QueryExecutionId'])}",
+)
+
+ENDPOINT = Kind(
+    key="sagemaker.endpoint",
+    title="SageMaker endpoint",
+    service="sagemaker",
+    describe="describe_endpoint",
+    status="EndpointStatus",
+    phases={
+        "Creating": Phase.WORKING,
+        "Updating": Phase.WORKING,
+        "SystemUpdating": Phase.WORKING,
+        "RollingBack": Phase.WORKING,
+        "Deleting": Phase.WORKING,
+        "InService": Phase.SUCCEEDED,  # at rest; EndpointConfigName tells whether it serves what was wanted
+        "OutOfService": Phase.FAILED,
+        "Failed": Phase.FAILED,
+        "UpdateRollbackFailed": Phase.FAILED,
+    },
+    reasons=("FailureReason",),
+    label=lambda handle: handle["EndpointName"],
+    log=lambda handle, _description: LogPlace(f"/aws/sagemaker/Endpoints/{handle['EndpointName']}", ""),
+    console=lambda handle: f"sagemaker/home#/endpoints/{quote(handle['EndpointName'])}",
+)
+
+KINDS: Mapping[str, Kind] = {
+    kind.key: kind
+    for kind in (PROCESSING_JOB, TRAINING_JOB, GLUE_JOB_RUN, GLUE_CRAWLER, ATHENA_QUERY, ENDPOINT)
+}
