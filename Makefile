@@ -1,0 +1,27 @@
+# `make run` and `make test` need Linux, make, and Python 3.11 or 3.12; nothing else.
+#   make run [WORKFLOW=loan_approval] [DATE=2026-01-15] [DATA=file.csv] [PORT=8080] [AWS_PORT=4566] [PYTHON=python3.12]
+# All the work is done by include/launcher; its first page tells the story.
+
+# The first of these that works and is 3.11 or 3.12.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE
+LAUNCH = PYTHONPATH=include $(PYTHON) -m launcher
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down test bench clean setup aws-env images python
+
+help: python ## list the commands
+	@$(LAUNCH) --help
+
+run up down test bench clean setup: python
+	@$(LAUNCH) $@
+
+aws-env: ## print the variables with which any AWS client finds the stand-in
+	@PYTHONPATH=include .venv-jobs/bin/python -m local_aws env --data-dir .local/aws
+
+python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11 or 3.12 was found. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; fi

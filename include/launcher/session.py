@@ -1,0 +1,176 @@
+"""`python -m launcher.session COMMAND`, in Airflow's environment: everything after the set-up."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from launcher import airflow_setup, bench, processes
+from launcher.follow import Outcome, error_of, follow, task_line, task_log
+from launcher.landing import land, prepare_account
+from launcher.problem import Problem
+from launcher.settings import Choices, choices_from_environment
+from launcher.stack import Stack, write_ports
+from launcher.summary import summarize
+
+
+def main() -> int:
+    """Run one command; what a user can act on is a sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="launcher.session", description=__doc__)
+    parser.add_argument("command", choices=("run", "up", "down", "test", "bench"))
+    command = parser.parse_args().command
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        choices = choices_from_environment()
+        match command:
+            case "run":
+                return run(choices)
+            case "up":
+                return up(choices)
+            case "down":
+                return down(choices)
+            case "test":
+                return check(choices)
+            case _:
+                return bench.bench(choices)
+    except Problem as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print("\nThe disk is full; free some space and try again.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; everything that was started is stopped.", file=sys.stderr)
+        return 130
+
+
+def run(choices: Choices) -> int:
+    """Start everything, run one workflow for one day, sum up, stop what was started."""
+    began = time.monotonic()
+    stack = Stack(choices)
+    try:
+        if stack.attach():
+            print("start         using what `make up` keeps running")
+        else:
+            stack.start()
+        print(f"stand-in      {stack.connection.endpoint_url}")
+        print(
+            f"airflow       http://127.0.0.1:{stack.airflow_port}  ({time.monotonic() - began:.0f} s)",
+            flush=True,
+        )
+        prepare_account(stack)
+        print(f"data          {land(stack, choices)}", flush=True)
+        outcome = run_workflow(stack, choices)
+        answered = summarize(stack, choices, outcome, time.monotonic() - began)
+        return 0 if outcome.green and answered else 1
+    finally:
+        _stop(stack)
+
+
+def run_workflow(stack: Stack, choices: Choices) -> Outcome:
+    """Trigger the parent for the chosen day and print its tasks as they end."""
+    dag_id = f"{choices.workflow}.ml_workflow"
+    stack.wait_for_dag(dag_id)
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    run_id = f"manual__{choices.date}__{now}"
+    stack.airflow.trigger(dag_id, {"partition": choices.date}, run_id)
+    print(f"run           {dag_id} for {choices.date}\n", flush=True)
+    outcome = follow(stack, choices.workflow, run_id, lambda task: print(task_line(task), flush=True))
+    home = choices.layout.airflow_home
+    for task in outcome.failed:
+        log = task_log(home, task)
+        print(f"\n{task.stage}.{task.task_id} failed: {error_of(stack.airflow, task, log)}\n  its log: {log}")
+    return outcome
+
+
+def up(choices: Choices) -> int:
+    """Start everything, leave it running, say where it is."""
+    stack = Stack(choices)
+    if stack.attach():
+        print("It is running already.")
+    else:
+        try:
+            stack.start()
+            prepare_account(stack)
+            stack.wait_for_dag(f"{choices.workflow}.ml_workflow")
+        except BaseException:
+            _stop(stack)
+            raise
+        write_ports(stack)
+        stack.processes.let_go()
+    secrets = airflow_setup.secrets_of(choices.layout)
+    print(f"Airflow    http://127.0.0.1:{stack.airflow_port}")
+    print(f"           user {airflow_setup.USER}, password {secrets.admin_password}")
+    print(f'AWS        {stack.connection.endpoint_url}   credentials: eval "$(make aws-env)"')
+    print(f"logs       {choices.layout.logs}")
+    print("`make run` uses it; `make down` stops it.")
+    return 0
+
+
+def down(choices: Choices) -> int:
+    """Stop what `up` started, or what an interrupted `run` left."""
+    print("Stopped." if processes.stop_recorded(choices.layout.processes_file) else "Nothing is running.")
+    return 0
+
+
+def check(choices: Choices) -> int:
+    """Lint, types, import rules and all tests, each in the environment that it belongs to. All are run."""
+    airflow, jobs = str(choices.layout.airflow_python), str(choices.layout.jobs_python)
+    source = os.environ | {"PYTHONPATH": f"include{os.pathsep}plugins"}
+    jobs_code = ["include/local_aws", "include/jobs", "include/sample_data"]
+    jobs_tests = [
+        "tests/unit/local_aws",
+        "tests/unit/jobs",
+        "tests/unit/sample_data",
+        "tests/contract/local_aws",
+    ]
+    airflow_code = ["plugins", "dags", "include/launcher"]
+    steps = {
+        "lint": [airflow, "-m", "ruff", "check", "."],
+        "format": [airflow, "-m", "ruff", "format", "--check", "."],
+        "types (Airflow's side)": [airflow, "-m", "mypy", *airflow_code],
+        "types (jobs' side)": [airflow, "-m", "mypy", "--python-executable", jobs, *jobs_code],
+        "import rules": [str(choices.layout.airflow_python.with_name("lint-imports"))],
+        "tests (jobs' side)": [jobs, "-m", "pytest", "-q", *jobs_tests],
+        "tests (Airflow's side)": [
+            airflow,
+            "-m",
+            "pytest",
+            "-q",
+            *(f"--ignore={folder}" for folder in jobs_tests),
+        ],
+    }
+    failed = []
+    for name, command in steps.items():
+        print(f"\n== {name}", flush=True)
+        if subprocess.run(command, cwd=choices.layout.root, env=source, check=False).returncode != 0:
+            failed.append(name)
+    print("\nAll is well." if not failed else f"\nNot right: {', '.join(failed)}.")
+    return 1 if failed else 0
+
+
+def _stop(stack: Stack) -> None:
+    """Stop what was started, and let no second Ctrl-C interrupt that."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stack.stop()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

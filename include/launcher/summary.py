@@ -1,0 +1,125 @@
+"""What one run left in S3, in a screenful. Every number is read from the reports that the run wrote."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from launcher.follow import Outcome
+from launcher.landing import client
+from launcher.settings import Choices
+from launcher.stack import Stack
+
+# Reports worth opening, by stage: key below the run's prefix.
+REPORTS = (
+    "ingest_analyze/cleaning.json",
+    "ingest_analyze/bias/report.html",
+    "ingest_analyze/bias/analysis.json",
+    "ingest_analyze/decision.json",
+    "prepare_transform/features.json",
+    "train_tune/evaluation/evaluation.json",
+    "deploy_manage/deployment.json",
+)
+
+
+class Reports:
+    """The reports of one run, copied to the laptop as they are read."""
+
+    def __init__(self, stack: Stack, choices: Choices) -> None:
+        self._s3 = client(stack, "s3")
+        self._bucket = choices.deployment.bucket
+        self._prefix = f"{choices.workflow}/runs/{choices.date}/"
+        self.uri = f"s3://{self._bucket}/{self._prefix}"
+        self.folder = choices.layout.reports / choices.workflow / choices.date
+        self.found: list[str] = []
+
+    def copy(self) -> None:
+        """Copy all reports that exist to `.local/reports/<workflow>/<run key>/`."""
+        for key in REPORTS:
+            target = self.folder / key
+            target.unlink(missing_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._s3.download_file(self._bucket, self._prefix + key, str(target))
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                    raise
+            else:
+                self.found.append(key)
+
+    def read(self, key: str) -> Any:
+        """A JSON report, or None when the run did not get so far."""
+        return json.loads((self.folder / key).read_text()) if key in self.found else None
+
+
+def summarize(stack: Stack, choices: Choices, outcome: Outcome, seconds: float) -> bool:
+    """Print what the run found and made.
+
+    :param seconds: since the launcher began
+    :return: whether the endpoint answered its smoke records as the evaluation expects
+    """
+    reports = Reports(stack, choices)
+    reports.copy()
+    print()
+    _cleaning(reports.read("ingest_analyze/cleaning.json"))
+    _decision(reports.read("ingest_analyze/decision.json"))
+    _evaluation(reports.read("train_tune/evaluation/evaluation.json"))
+    answered = _deployment(reports.read("deploy_manage/deployment.json"))
+    print(f"reports       {reports.folder}   (in S3: {reports.uri})")
+    for key in reports.found:
+        if key.endswith(".html"):
+            print(f"              open {(reports.folder / key).as_uri()}")
+    stages = ", ".join(f"{stage} {took:.0f} s" for stage, took in outcome.stage_seconds().items())
+    print(f"time          {seconds:.0f} s in all; the run {outcome.seconds:.0f} s ({stages})")
+    print(f"result        {'all tasks green' if outcome.green else 'NOT green'}")
+    return answered
+
+
+def _cleaning(report: dict[str, Any] | None) -> None:
+    if report:
+        print(
+            f"rows          {report['rows_in']} in = {report['curated']} curated"
+            f" + {report['quarantined']} quarantined + {report['duplicates']} duplicates"
+        )
+
+
+def _decision(report: dict[str, Any] | None) -> None:
+    if not report:
+        return
+    print(f"bias          decision: {report['overall']}")
+    for metric in report["metrics"]:
+        value = "none" if metric["value"] is None else f"{metric['value']:+.4f}"
+        bounds = _bounds(metric.get("minimum"), metric.get("maximum"))
+        what = f"{metric['facet']:<16} {metric['metric']:<5} {value:>9}   {bounds:<22}"
+        print(f"              {what} {metric['verdict']}")
+
+
+def _bounds(minimum: float | None, maximum: float | None) -> str:
+    if minimum is None and maximum is None:
+        return "no bounds"
+    if minimum is None:
+        return f"at most {maximum:g}"
+    return f"at least {minimum:g}" if maximum is None else f"{minimum:g} to {maximum:g}"
+
+
+def _evaluation(report: dict[str, Any] | None) -> None:
+    if report:
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items())
+        print(f"model         on {report['rows']} held-out rows: {metrics}")
+
+
+def _deployment(report: dict[str, Any] | None) -> bool:
+    """Show one real record and the endpoint's answer to it."""
+    if not report:
+        return False
+    records = report["smoke"]
+    equal = sum(bool(record["equal"]) for record in records)
+    print(
+        f"endpoint      {report['endpoint']}: {equal} of {len(records)} answers equal the evaluation's scores"
+    )
+    if records:
+        print(f"              asked    {json.dumps(records[0]['request'])}")
+        print(f"              answered {json.dumps(records[0]['response'])}")
+    return bool(records) and equal == len(records)

@@ -1,0 +1,174 @@
+"""Run a stage as a DAG run of its own, exactly once for each time that it is asked for.
+
+The stock TriggerDagRunOperator starts a run and fails when there is one already; with `reset_dag_run` it
+restarts even one that is running. Neither survives a worker's death. This one looks first:
+
+    run of the stage      what it means                                    what is done
+    none                  asked for the first time                         start it
+    queued, running       an earlier attempt of this task, or a person,    wait for it
+                          has started or cleared it
+    success               this task waited for it when its worker died     take it
+                          this task failed with it, and a person has       take it: the stage was mended
+                          mended the stage since
+                          anything else: this task was cleared             clear all of it and wait
+    failed                this task waited for it when its worker died     fail with its error
+                          anything else: this task was cleared             clear all of it and wait
+
+To tell a retry from a clear, an attempt leaves in Airflow's task state store up to which try it was allowed
+to go: a retry is allowed as much, a cleared task more.
+
+Drawbacks: a task may clear a whole run only, not the failed part of it. To run again only what failed,
+clear the failed task of the stage, then clear the parent's task, which waits for the stage or takes it. And
+a child run that somebody deletes while it is waited for is waited for until the parent's task is marked or
+cleared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.providers.standard.triggers.external_task import DagStateTrigger
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
+
+from aws_ml.waiters.patience import poll_seconds
+
+LIFE = "life"  # key in the task state store
+ERROR = "error"  # key of the XCom in which a failed task leaves what went wrong
+FAILED_WITH_CHILD = "failed with its child"
+XCOM_RUN_ID = "trigger_run_id"  # where the operator's link to the child run looks
+
+
+class StageFailed(AirflowFailException):
+    """A stage's run failed. Its tasks had their own retries, so this task has none."""
+
+
+class StagePaused(AirflowFailException):
+    """The stage's DAG is paused: its run would stay queued, and this task would wait for ever."""
+
+
+class EnsureDagRunOperator(TriggerDagRunOperator):
+    """Make sure that a run of another DAG has happened, and wait for it without a worker.
+
+    :param trigger_dag_id: the DAG to run
+    :param trigger_run_id: the run's id; follows from this task's own run, never from the clock (templated)
+    :param conf: the run's configuration (templated)
+    :param poll: seconds between two looks at the run; the environment's AWS_ML_POLL_SECONDS wins
+    :return: the run's id
+    """
+
+    def __init__(
+        self,
+        *,
+        trigger_dag_id: str,
+        trigger_run_id: str,
+        conf: dict[str, Any],
+        poll: float = 10.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            trigger_dag_id=trigger_dag_id,
+            trigger_run_id=trigger_run_id,
+            conf=conf,
+            # (dag, logical date) is unique: a date would collide with runs that people start by hand.
+            logical_date=None,
+            wait_for_completion=True,
+            deferrable=True,
+            **kwargs,
+        )
+        self.poll = poll
+
+    def execute(self, context: Any) -> str | None:
+        """Start, join, take or clear the run, as the module's table says."""
+        ti, run_id = context["ti"], str(self.trigger_run_id)
+        self.poke_interval = math.ceil(poll_seconds(self.poll))
+        self._refuse_paused(ti)
+        life = context["task_state_store"].get(LIFE) or {}
+        is_retry = life.get("max_tries") == ti.max_tries
+        failed_with_child = life.get("state") == FAILED_WITH_CHILD
+        context["task_state_store"].set(LIFE, {"max_tries": ti.max_tries, "state": "waiting"})
+
+        state = self._state_of_child(ti, run_id)
+        ti.xcom_push(key=XCOM_RUN_ID, value=run_id)
+        if state in ("queued", "running"):
+            self.log.info("%s is %s already: waiting for it", self._child(run_id), state)
+            self._wait(run_id)
+        if state == "success" and (is_retry or failed_with_child):
+            self.log.info("%s has succeeded already: taking it", self._child(run_id))
+            return run_id
+        if state == "failed" and is_retry:
+            self._fail(context, run_id)
+        if state is not None:
+            self.log.info(
+                "%s is %s and this task was cleared: clearing all of it", self._child(run_id), state
+            )
+        self.reset_dag_run = state is not None
+        super().execute(context)  # always leaves by an exception, on which Airflow starts or clears the run
+        return run_id
+
+    def execute_complete(self, context: Any, event: tuple[str, dict[str, Any]]) -> str:
+        """Judge the finished run."""
+        run_id = str(event[1]["run_ids"][0])
+        if event[1].get(run_id) != "success":
+            self._fail(context, run_id)
+        self.log.info("%s has succeeded", self._child(run_id))
+        return run_id
+
+    def _refuse_paused(self, ti: Any) -> None:
+        try:
+            paused = ti.get_dag(self.trigger_dag_id).is_paused
+        except AirflowRuntimeError as error:
+            raise StageFailed(
+                f"Airflow does not know the DAG {self.trigger_dag_id}: see the import errors. ({error})"
+            ) from error
+        if paused:
+            raise StagePaused(f"The DAG {self.trigger_dag_id} is paused. Unpause it, then clear this task.")
+
+    def _state_of_child(self, ti: Any, run_id: str) -> str | None:
+        if not ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[run_id]):
+            return None
+        state = ti.get_dagrun_state(dag_id=self.trigger_dag_id, run_id=run_id)
+        return str(getattr(state, "value", state))
+
+    def _wait(self, run_id: str) -> None:
+        self.defer(
+            trigger=DagStateTrigger(
+                dag_id=self.trigger_dag_id,
+                states=[*self.allowed_states, *self.failed_states],
+                execution_dates=None,
+                run_ids=[run_id],
+                poll_interval=self.poke_interval,
+            ),
+            method_name="execute_complete",
+        )
+
+    def _fail(self, context: Any, run_id: str) -> None:
+        """Fail for good, naming the stage, the tasks that failed and what they said."""
+        ti = context["ti"]
+        context["task_state_store"].set(LIFE, {"max_tries": ti.max_tries, "state": FAILED_WITH_CHILD})
+        states = ti.get_task_states(dag_id=self.trigger_dag_id, run_ids=[run_id]).get(run_id, {})
+        failed = sorted(task_id for task_id, state in states.items() if state == "failed")
+        if not failed:
+            raise StageFailed(
+                f"{self._child(run_id)} failed, though none of its tasks did: was it marked by hand?"
+            )
+        said = [
+            f"{self.trigger_dag_id}, task {task_id}: {self._error(ti, run_id, task_id)}" for task_id in failed
+        ]
+        raise StageFailed("\n".join([*said, f"(run {run_id})"]))
+
+    def _error(self, ti: Any, run_id: str, task_id: str) -> str:
+        error = ti.xcom_pull(dag_id=self.trigger_dag_id, run_id=run_id, task_ids=task_id, key=ERROR)
+        return str(error) if error else "it left no message, as when its worker was killed; see its log"
+
+    def _child(self, run_id: str) -> str:
+        return f"Run {run_id} of {self.trigger_dag_id}"
+
+
+def leave_error(context: Mapping[str, Any]) -> None:
+    """Leave a failed task's error for those who wait for its run; `on_failure_callback` of every task."""
+    exception = context.get("exception")
+    if exception is not None:
+        context["ti"].xcom_push(key=ERROR, value=f"{exception}"[:4000] or type(exception).__name__)
