@@ -1,0 +1,297 @@
+"""What must hold across the keys of a workflow file.
+
+Each check takes a workflow that fits its models and yields what is still wrong; all are run, so that a
+reader sees every fault at once. A new rule is a new function in one of the lists at the end.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from aws_ml import hyperparameters, run
+from aws_ml.bias import PRE_TRAINING
+from aws_ml.problems import KeyPath, Problem, found, one_of, shown
+from aws_ml.schema import Bias, Bounds, Cell, Column, Workflow
+
+# Columns that the cleaning job or the table adds; a file may not bring its own.
+RESERVED_COLUMNS = {
+    "dt": "the partition's date",
+    "row_id": "the row's file and line, where a workflow has no key",
+}
+PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "timestamp": (),
+    "date": (),
+}
+
+
+def check_schedule(workflow: Workflow) -> Iterator[Problem]:
+    """Cron expression and time zone can be read."""
+    from croniter import croniter  # type: ignore[import-untyped]  # Airflow's own parser of cron expressions
+
+    cron, zone = workflow.schedule.cron, workflow.schedule.timezone
+    if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
+        yield Problem(("schedule", "cron"), found(cron, 'five cron fields, e.g. "0 6 * * *", or null'))
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield Problem(("schedule", "timezone"), found(zone, "an IANA time zone such as UTC or Europe/Paris"))
+
+
+def check_capacity(workflow: Workflow) -> Iterator[Problem]:
+    """Glue has two sizes of Python shell job."""
+    capacity = workflow.cleaning.max_capacity
+    if capacity not in (0.0625, 1):
+        yield Problem(("cleaning", "max_capacity"), found(capacity, "0.0625 or 1"))
+
+
+def check_format(workflow: Workflow) -> Iterator[Problem]:
+    """The encoding exists."""
+    encoding = workflow.data.format.encoding
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        yield Problem(("data", "format", "encoding"), found(encoding, "an encoding such as utf-8 or latin-1"))
+
+
+def check_columns(workflow: Workflow) -> Iterator[Problem]:
+    """Column names are unique and not reserved; ranges and allowed values fit the types."""
+    names: set[str] = set()
+    for index, column in enumerate(workflow.data.columns):
+        path: KeyPath = ("data", "columns", index)
+        if column.name in RESERVED_COLUMNS:
+            yield Problem(
+                (*path, "name"),
+                f"found {column.name}; that name is reserved for {RESERVED_COLUMNS[column.name]}",
+            )
+        if column.name in names:
+            yield Problem(
+                (*path, "name"), f"found {column.name} for the second time; allowed: each name once"
+            )
+        names.add(column.name)
+        low, high = column.minimum, column.maximum
+        for end, bound in (("minimum", low), ("maximum", high)):
+            if bound is not None and column.type not in ("integer", "number"):
+                yield Problem(
+                    (*path, end), f"found for type {column.type}; allowed: for integer and number only"
+                )
+        if low is not None and high is not None and low > high:
+            yield Problem((*path, "minimum"), found(low, f"at most the maximum, {high}"))
+        for place, value in enumerate(column.allowed or []):
+            wrong = list(check_cell((*path, "allowed", place), column, value))
+            yield from wrong
+            if wrong or isinstance(value, str):
+                continue
+            if (low is not None and value < low) or (high is not None and value > high):
+                yield Problem((*path, "allowed", place), found(value, "within minimum and maximum"))
+
+
+def check_cell(path: KeyPath, column: Column, value: Cell) -> Iterator[Problem]:
+    """A value written for a column has that column's type."""
+    types = PYTHON_TYPES[column.type]
+    if not types:
+        yield Problem(path, found(value, f"no list of values for a {column.type}"))
+    elif not isinstance(value, types) or (isinstance(value, bool) and column.type != "boolean"):
+        hint = "; write it in quotes" if column.type == "string" else ""
+        yield Problem(path, found(value, f"a {column.type}, as column {column.name} is{hint}"))
+
+
+def check_references(workflow: Workflow) -> Iterator[Problem]:
+    """Every column that is named exists."""
+    known = [column.name for column in workflow.data.columns]
+    named: list[tuple[KeyPath, str | None]] = [
+        (("data", "key"), workflow.data.key),
+        (("data", "label", "column"), workflow.data.label.column),
+        (("bias", "group"), workflow.bias.group),
+        *((("bias", "facets", i, "column"), facet.column) for i, facet in enumerate(workflow.bias.facets)),
+        *((("features", "numeric", i), name) for i, name in enumerate(workflow.features.numeric)),
+        *((("features", "categorical", i), name) for i, name in enumerate(workflow.features.categorical)),
+    ]
+    for path, name in named:
+        if name is not None and name not in known:
+            yield Problem(path, found(name, one_of(known, name)))
+
+
+def check_values(path: KeyPath, column: Column, values: Sequence[Cell]) -> Iterator[Problem]:
+    """Values chosen from a column have its type and are among those it allows."""
+    for place, value in enumerate(values):
+        wrong = list(check_cell((*path, place), column, value))
+        yield from wrong
+        if not wrong and column.allowed is not None and value not in column.allowed:
+            yield Problem((*path, place), found(value, one_of(column.allowed, value)))
+        if value in values[:place]:
+            yield Problem((*path, place), f"found {shown(value)} for the second time")
+    if column.allowed is not None and set(values) >= set(column.allowed):
+        yield Problem(path, f"found all values that {column.name} can have; allowed: some, not all")
+
+
+def check_label_and_key(workflow: Workflow) -> Iterator[Problem]:
+    """Label and key are required columns, and the positive values are some of the label's."""
+    label = workflow.column(workflow.data.label.column)
+    if not label.required:
+        yield Problem(
+            ("data", "label", "column"), f"found {label.name}; allowed: a column with `required: true`"
+        )
+    yield from check_values(("data", "label", "positive"), label, workflow.data.label.positive)
+    if label.type == "number":
+        yield Problem(
+            ("data", "label", "column"), found("number", "a column of type string, integer or boolean")
+        )
+    if workflow.data.key is not None:
+        key = workflow.column(workflow.data.key)
+        if key.name == label.name:
+            yield Problem(("data", "key"), found(key.name, "a column other than the label"))
+        if not key.required:
+            yield Problem(
+                ("data", "key"), f"found {key.name}; allowed: a column with `required: true`, or null"
+            )
+
+
+def check_facets(workflow: Workflow) -> Iterator[Problem]:
+    """Facets select a group in one of the two ways, and fit their columns."""
+    seen: set[str] = set()
+    for index, facet in enumerate(workflow.bias.facets):
+        path: KeyPath = ("bias", "facets", index)
+        column = workflow.column(facet.column)
+        if column.name == workflow.data.label.column:
+            yield Problem((*path, "column"), found(column.name, "a column other than the label"))
+        if column.name in seen:
+            # Clarify's report is a mapping by column: a second entry could not be told from the first.
+            yield Problem((*path, "column"), f"found {column.name} for the second time; allowed: each once")
+        seen.add(column.name)
+        if (facet.values is None) == (facet.threshold is None):
+            yield Problem(
+                path, "found both or neither of `values` and `threshold`; allowed: exactly one of them"
+            )
+        elif facet.values is not None:
+            yield from check_values((*path, "values"), column, facet.values)
+        elif column.type != "number":
+            # Clarify takes an integer column with few distinct values for categories and would compare
+            # for equality with the threshold; a number is always compared by size.
+            yield Problem(
+                (*path, "threshold"), f"found for type {column.type}; allowed: for type number only"
+            )
+
+
+def check_metrics(workflow: Workflow) -> Iterator[Problem]:
+    """Metrics exist, and their bounds lie in their ranges."""
+    bias = workflow.bias
+    for index, name in enumerate(bias.metrics):
+        if name not in PRE_TRAINING:
+            yield Problem(("bias", "metrics", index), found(name, one_of(PRE_TRAINING, name)))
+        if name in bias.metrics[:index]:
+            yield Problem(("bias", "metrics", index), f"found {name} for the second time; allowed: each once")
+    if "CDDL" in bias.metrics and bias.group is None:
+        yield Problem(("bias", "group"), found(None, "a column; CDDL compares within its groups"))
+    yield from check_bounds(bias, ("bias", "thresholds"), bias.thresholds)
+    for index, facet in enumerate(bias.facets):
+        yield from check_bounds(bias, ("bias", "facets", index, "thresholds"), facet.thresholds)
+
+
+def check_bounds(bias: Bias, path: KeyPath, thresholds: Mapping[str, Bounds]) -> Iterator[Problem]:
+    """Bounds are set, in the metric's range, and in order."""
+    for name, bounds in thresholds.items():
+        if name not in bias.metrics:
+            yield Problem((*path, name), f"unknown key; allowed: {one_of(bias.metrics, name)}")
+        if name not in PRE_TRAINING:
+            continue
+        metric, low, high = PRE_TRAINING[name], bounds.minimum, bounds.maximum
+        if low is None and high is None:
+            yield Problem(
+                (*path, name), "found neither `minimum` nor `maximum`; allowed: one of them or both"
+            )
+        for end, bound in (("minimum", low), ("maximum", high)):
+            if bound is None:
+                continue
+            if not metric.minimum <= bound <= metric.maximum or math.isnan(bound) or math.isinf(bound):
+                span = f"a number from {metric.minimum:g}"
+                span += f" to {metric.maximum:.4g}" if metric.maximum < math.inf else " upwards"
+                yield Problem((*path, name, end), found(bound, f"{span}, the range of {name}"))
+        if low is not None and high is not None and low > high:
+            yield Problem((*path, name, "minimum"), found(low, f"at most the maximum, {high}"))
+
+
+def check_features(workflow: Workflow) -> Iterator[Problem]:
+    """Features are fit to be features: once each, of a fitting type, neither label nor key."""
+    features, label, key = workflow.features, workflow.data.label.column, workflow.data.key
+    fitting = {"numeric": ("integer", "number"), "categorical": ("string", "integer", "boolean")}
+    seen: set[str] = set()
+    for kind, types in fitting.items():
+        for index, name in enumerate(getattr(features, kind)):
+            path: KeyPath = ("features", kind, index)
+            if name in (label, key):
+                yield Problem(
+                    path, f"found {name}, the {'label' if name == label else 'key'}; allowed: others"
+                )
+            if workflow.column(name).type not in types:
+                yield Problem(
+                    path, f"found {name} of type {workflow.column(name).type}; allowed: {' or '.join(types)}"
+                )
+            if name in seen:
+                yield Problem(path, f"found {name} for the second time; allowed: each column once")
+            seen.add(name)
+    if not seen:
+        yield Problem(("features",), "found no feature; allowed: at least one, numeric or categorical")
+    for index, pair in enumerate(features.interactions):
+        for place, name in enumerate(pair):
+            if name not in features.numeric:
+                path = ("features", "interactions", index, place)
+                yield Problem(path, found(name, one_of(features.numeric, name)))
+        if sorted(pair) in [sorted(other) for other in features.interactions[:index]]:
+            yield Problem(("features", "interactions", index), f"found {pair} for the second time")
+    split = features.split
+    total = split.train + split.validation + split.test
+    if not math.isclose(total, 1, abs_tol=1e-9):
+        yield Problem(
+            ("features", "split"), found(round(total, 9), "train, validation and test that sum to 1")
+        )
+
+
+def check_training(workflow: Workflow) -> Iterator[Problem]:
+    """Hyperparameters are XGBoost's, within its ranges."""
+    chosen = workflow.training.hyperparameters
+    for name, value in chosen.items():
+        path: KeyPath = ("training", "hyperparameters", name)
+        accepted = hyperparameters.XGBOOST.get(name)
+        if accepted is None:
+            yield Problem(path, f"unknown key; allowed: {one_of(hyperparameters.XGBOOST, name)}")
+        elif not accepted.accepts(value):
+            yield Problem(path, found(value, str(accepted)))
+    for name in hyperparameters.REQUIRED:
+        if name not in chosen:
+            yield Problem(
+                ("training", "hyperparameters", name), f"missing; allowed: {hyperparameters.XGBOOST[name]}"
+            )
+
+
+def check_images(workflow: Workflow) -> Iterator[Problem]:
+    """Image versions are among those whose URIs are known."""
+    chosen: list[tuple[KeyPath, str, str]] = [
+        (("bias", "image_version"), "clarify", workflow.bias.image_version),
+        (("processing", "scikit_learn_version"), "scikit-learn", workflow.processing.scikit_learn_version),
+        (("training", "image_version"), "xgboost", workflow.training.image_version),
+    ]
+    for path, image, version in chosen:
+        known = run.image_versions(image)
+        if version not in known:
+            yield Problem(path, found(version, one_of(known, version)))
+
+
+# Columns that are named must exist before anything is asked about them.
+FIRST_CHECKS = [check_schedule, check_format, check_columns, check_references, check_metrics]
+LATER_CHECKS = [check_label_and_key, check_facets, check_features]
+OTHER_CHECKS = [check_capacity, check_training, check_images]
+
+
+def check(workflow: Workflow) -> list[Problem]:
+    """All that is wrong with a workflow beyond what its models say."""
+    problems = [problem for test in FIRST_CHECKS for problem in test(workflow)]
+    if not list(check_references(workflow)):
+        problems += [problem for test in LATER_CHECKS for problem in test(workflow)]
+    return problems + [problem for test in OTHER_CHECKS for problem in test(workflow)]

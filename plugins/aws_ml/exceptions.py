@@ -1,0 +1,88 @@
+"""One small class per thing that a user can act on. The docstring is the first line of the message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class AwsMlError(Exception):
+    """Something in this project's own rules was broken."""
+
+    def __init__(self, detail: str = "") -> None:
+        says = (type(self).__doc__ or "").strip().splitlines()[0]
+        super().__init__(f"{says} {detail}".strip())
+
+
+class WorkflowInvalid(AwsMlError):
+    """A workflow file was refused."""
+
+    def __init__(self, file: str, problems: Sequence[str]) -> None:
+        self.file = file
+        self.problems = list(problems)
+        super().__init__("\n  ".join(["", *self.problems]))
+
+
+class WorkflowUnknown(AwsMlError):
+    """There is no such workflow."""
+
+
+class RunKeyMissing(AwsMlError):
+    """This run was not told which partition to process."""
+
+
+class RunKeyInvalid(AwsMlError):
+    """The partition asked for is not a date written as YYYY-MM-DD."""
+
+
+class ImageUnknown(AwsMlError):
+    """include/workflows/images.json has no such container image."""
+
+
+class ReportInvalid(AwsMlError):
+    """A report that a job wrote cannot be read as what it should be."""
+
+
+class RemoteJobFailed(AwsMlError):
+    """AWS could not do the work."""
+
+    def __init__(self, called: str, state: str, reason: str, where: str) -> None:
+        super().__init__(f"{called} is {state}: {reason}" + (f"\nLook at: {where}" if where else ""))
+
+
+class RemoteJobStopped(RemoteJobFailed):
+    """The work was stopped before its end, so its output can't be relied on."""
+
+
+class RemoteJobMissing(AwsMlError):
+    """AWS no longer knows the work that this task waits for."""
+
+
+class RemoteJobUnreachable(AwsMlError):
+    """AWS does not let this task ask how the work is going. The work goes on; a retry adopts it."""
+
+    def __init__(self, called: str, error: str) -> None:
+        super().__init__(f"{called}: {error}")
+
+
+class RequestRefused(AwsMlError):
+    """AWS refused the request, and would again: the configuration or the permissions are wrong."""
+
+
+class QualityTooLow(AwsMlError):
+    """The model is not good enough to be deployed."""
+
+
+class FeaturesInvalid(AwsMlError):
+    """The prepared datasets can't be trained on."""
+
+
+class BiasBeyondBounds(AwsMlError):
+    """The data is biased beyond the workflow's bounds, so nothing was published."""
+
+
+class EndpointAnswersWrongly(AwsMlError):
+    """The endpoint does not answer as the evaluated model did."""
+
+
+class ReportMissing(AwsMlError):
+    """The job ended without its report."""

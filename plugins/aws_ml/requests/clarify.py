@@ -1,0 +1,62 @@
+"""SageMaker Clarify: bias in the labels of the curated partition, before any training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_ml import run
+from aws_ml.requests.processing_job import BASE, cluster, s3_input, s3_output
+from aws_ml.run import ROLE_ARN
+from aws_ml.schema import Facet, Workflow
+
+STAGE = "ingest_analyze"
+
+
+def analysis_config(workflow: Workflow) -> dict[str, Any]:
+    """``analysis_config.json``: what Clarify is asked. It is put into S3 before the job is created.
+
+    Facet values name the group that may be disadvantaged; one number is a threshold, and the group is
+    everything strictly above it.
+    """
+    bias, label = workflow.bias, workflow.data.label
+    config: dict[str, Any] = {
+        "version": "1.0",
+        "dataset_type": "application/x-parquet",
+        "label": label.column,
+        "label_values_or_threshold": list(label.positive),
+        "facet": [
+            {"name_or_index": facet.column, "value_or_threshold": chosen(facet)} for facet in bias.facets
+        ],
+        "methods": {
+            "pre_training_bias": {"methods": list(bias.metrics)},
+            "report": {"name": "report", "title": f"Bias in the labels of {workflow.name}"},
+        },
+    }
+    if bias.group is not None:
+        config["group_variable"] = bias.group
+    return config
+
+
+def chosen(facet: Facet) -> list[Any]:
+    """A facet's values, or its threshold as the one value."""
+    return [facet.threshold] if facet.values is None else list(facet.values)
+
+
+def measure_bias(workflow: Workflow) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob`` of the Clarify image, which allows no entry point of ours."""
+    paths, bias = workflow.paths, workflow.bias
+    return {
+        "ProcessingJobName": "{{ job_name('bias') }}",
+        "AppSpecification": {"ImageUri": run.image("clarify", bias.image_version)},
+        "ProcessingInputs": [
+            s3_input("analysis_config", paths.uri(paths.analysis_config), f"{BASE}/input/config"),
+            s3_input("dataset", paths.uri(paths.curated), f"{BASE}/input/data"),
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [s3_output("analysis_result", paths.uri(paths.bias), f"{BASE}/output")]
+        },
+        "ProcessingResources": cluster(bias.instance_type, bias.volume_gb),
+        "StoppingCondition": {"MaxRuntimeInSeconds": bias.max_runtime_seconds},
+        "RoleArn": ROLE_ARN,
+        "Tags": run.tags(workflow.name, STAGE),
+    }

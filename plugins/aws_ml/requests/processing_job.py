@@ -1,0 +1,129 @@
+"""Processing jobs that run this project's scripts: features and evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_ml import run
+from aws_ml.run import CODE_PREFIX, MODEL_URI, ROLE_ARN
+from aws_ml.schema import Workflow
+
+# Where a processing job finds and leaves its files. The two names below it are SageMaker's convention.
+BASE = "/opt/ml/processing"
+CODE_FOLDER = f"{BASE}/input/code"
+
+
+def build_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: splits, imputes, scales, crosses and encodes the curated partition.
+
+    :param code: the S3 prefix under which the jobs were published, with a slash at its end
+    """
+    paths = workflow.paths
+    return script_job(
+        workflow,
+        stage="prepare_transform",
+        step="features",
+        script="build_features.py",
+        image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
+        code=code,
+        inputs={"curated": paths.uri(paths.curated)},
+        outputs={
+            "train": paths.uri(paths.split("train")),
+            "validation": paths.uri(paths.split("validation")),
+            "test": paths.uri(paths.split("test")),
+            "transformer": paths.uri(paths.transformer),
+            "report": paths.uri(paths.stage("prepare_transform")),
+        },
+    )
+
+
+def evaluate(workflow: Workflow, model_uri: str = MODEL_URI, code: str = CODE_PREFIX) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: assembles what will be served and scores the held-out rows with it.
+
+    :param model_uri: the archive that the training job left
+    :param code: the S3 prefix under which the jobs were published, with a slash at its end
+    """
+    paths = workflow.paths
+    return script_job(
+        workflow,
+        stage="train_tune",
+        step="evaluate",
+        script="evaluate.py",
+        image=run.image("xgboost", workflow.training.image_version),  # the one that can read the model
+        code=code,
+        inputs={
+            "model": model_uri,
+            "test": paths.uri(paths.split("test")),
+            "transformer": paths.uri(paths.transformer),
+        },
+        outputs={"evaluation": paths.uri(paths.evaluation), "serving": paths.uri(paths.serving)},
+    )
+
+
+def script_job(
+    workflow: Workflow,
+    *,
+    stage: str,
+    step: str,
+    script: str,
+    image: str,
+    code: str,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob`` of ``jobs/processing/<script>`` on one instance.
+
+    :param step: names the job, see :func:`aws_ml.run.job_name`
+    :param inputs: name -> S3 URI; lies at /opt/ml/processing/input/<name>
+    :param outputs: name -> S3 URI; taken from /opt/ml/processing/output/<name> when the job has ended well
+    """
+    processing = workflow.processing
+    return {
+        "ProcessingJobName": f"{{{{ job_name('{step}') }}}}",
+        "AppSpecification": {
+            "ImageUri": image,
+            "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/jobs/processing/{script}"],
+        },
+        "Environment": {"PYTHONPATH": CODE_FOLDER},
+        "ProcessingInputs": [
+            s3_input("code", workflow.paths.uri(code)),
+            *(s3_input(name, uri) for name, uri in inputs.items()),
+        ],
+        "ProcessingOutputConfig": {"Outputs": [s3_output(name, uri) for name, uri in outputs.items()]},
+        "ProcessingResources": cluster(processing.instance_type, processing.volume_gb),
+        "StoppingCondition": {"MaxRuntimeInSeconds": processing.max_runtime_seconds},
+        "RoleArn": ROLE_ARN,
+        "Tags": run.tags(workflow.name, stage),
+    }
+
+
+def cluster(instance_type: str, volume_gb: int) -> dict[str, Any]:
+    """One instance; the scripts don't share work between hosts."""
+    return {"ClusterConfig": {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": volume_gb}}
+
+
+def s3_input(name: str, uri: str, folder: str | None = None) -> dict[str, Any]:
+    """Everything under ``uri``, as files below ``folder`` (default: input/<name>) before the job starts."""
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri": uri,
+            "LocalPath": folder or f"{BASE}/input/{name}",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+            "S3DataDistributionType": "FullyReplicated",
+            "S3CompressionType": "None",
+        },
+    }
+
+
+def s3_output(name: str, uri: str, folder: str | None = None) -> dict[str, Any]:
+    """Everything below ``folder`` (default: output/<name>), sent to ``uri`` when the job has ended."""
+    return {
+        "OutputName": name,
+        "S3Output": {
+            "S3Uri": uri.removesuffix("/"),
+            "LocalPath": folder or f"{BASE}/output/{name}",
+            "S3UploadMode": "EndOfJob",
+        },
+    }

@@ -1,0 +1,287 @@
+"""The models of a workflow file. No number is written here, only bounds: numbers live in the files.
+
+What one key can say for itself is checked by these models; what takes several keys, by ``aws_ml.checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from aws_ml import run
+from aws_ml.problems import KeyPath, path_text
+
+Cell = str | bool | int | float
+ColumnType = Literal["string", "integer", "number", "boolean", "timestamp", "date"]
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+InstanceType = Annotated[
+    str,
+    Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$", description="an instance type such as ml.m5.large"),
+]
+
+
+class Part(BaseModel):
+    """What every part of a workflow file is: closed to unknown keys, strict about types, unchangeable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Schedule(Part):
+    """When the workflow runs by itself: one run per data interval, whose first day is the run key."""
+
+    cron: str | None  # null: only when asked
+    start: date
+    timezone: str
+    max_active_runs: Positive
+
+
+class Format(Part):
+    """How the landing files are written."""
+
+    type: Literal["csv"]
+    header: bool  # false: columns come in the order in which the workflow lists them
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)]
+    encoding: str
+    skip_initial_space: bool
+    missing: list[str]  # texts that stand for no value
+
+
+class Column(Part):
+    """One column of the landing files: its type and which values are believed."""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z][a-z0-9_]{0,62}$",
+            description="a lower-case letter, then up to 62 of a-z, 0-9 and _ (Athena knows no others)",
+        ),
+    ]
+    type: ColumnType
+    required: bool = False  # a row without a value is quarantined
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    allowed: Annotated[list[Cell], Field(min_length=1)] | None = None
+
+
+class Label(Part):
+    """What is to be predicted: rows whose label is among ``positive``."""
+
+    column: str
+    positive: Annotated[list[Cell], Field(min_length=1)]
+
+
+class Data(Part):
+    """What lands and what is believed of it."""
+
+    format: Format
+    key: str | None  # null: no natural key; the cleaning job adds row_id and drops no duplicates
+    columns: Annotated[list[Column], Field(min_length=1)]
+    label: Label
+    max_quarantined_share: Share
+
+
+class Bounds(Part):
+    """Between which values a metric is accepted, ends included."""
+
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+
+
+class Facet(Part):
+    """A group that may be disadvantaged: rows with one of ``values``, or strictly above ``threshold``."""
+
+    column: str
+    values: Annotated[list[Cell], Field(min_length=1)] | None = None
+    threshold: int | float | None = None
+    thresholds: dict[str, Bounds] = {}  # for this facet, instead of the workflow's
+
+
+class Bias(Part):
+    """Which bias is measured before training, how, and what is acceptable."""
+
+    facets: Annotated[list[Facet], Field(min_length=1)]
+    group: str | None  # the groups within which CDDL compares
+    metrics: Annotated[list[str], Field(min_length=1)]
+    thresholds: dict[str, Bounds]
+    image_version: str
+    instance_type: InstanceType
+    volume_gb: Annotated[int, Field(ge=1, le=16384)]
+    max_runtime_seconds: Annotated[int, Field(ge=1, le=604800)]  # Clarify's limit
+
+
+class Cleaning(Part):
+    """The Glue job that turns landing files into the curated partition."""
+
+    python_version: Literal["3.9"]
+    max_capacity: Annotated[float, Field(ge=0.0625, le=1)]  # DPU; a Python shell job has no other sizes
+    timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
+    max_concurrent_runs: Positive
+
+
+class Split(Part):
+    """Shares of the rows, by a hash of the key and ``seed``."""
+
+    train: Annotated[float, Field(gt=0, lt=1)]
+    validation: Annotated[float, Field(gt=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+    seed: str
+
+
+class Impute(Part):
+    """What stands in for a missing value."""
+
+    numeric: Literal["median", "mean"]
+    categorical: Literal["constant", "most_frequent"]
+
+
+class Features(Part):
+    """What the model sees."""
+
+    split: Split
+    numeric: list[str]
+    categorical: list[str]
+    impute: Impute
+    scale: Literal["standard", "min_max", "none"]
+    interactions: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+
+
+class Processing(Part):
+    """Where the features and the evaluation are computed; the scripts run on one instance."""
+
+    scikit_learn_version: str
+    instance_type: InstanceType
+    volume_gb: Annotated[int, Field(ge=1, le=16384)]
+    max_runtime_seconds: Annotated[int, Field(ge=1, le=777600)]
+
+
+class Training(Part):
+    """The XGBoost training job."""
+
+    image_version: str
+    instance_type: InstanceType
+    instance_count: Positive
+    volume_gb: Annotated[int, Field(ge=1, le=16384)]
+    max_runtime_seconds: Annotated[int, Field(ge=1, le=2419200)]
+    hyperparameters: dict[str, Cell]
+
+
+class Evaluation(Part):
+    """What the model must reach on the held-out split."""
+
+    metric: Literal["auc", "accuracy", "f1"]
+    minimum: Share
+    threshold: Share  # a score at or above it is called positive
+
+
+class Deployment(Part):
+    """Where the model is served."""
+
+    endpoint: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$",
+            description="up to 63 letters, digits and hyphens, no hyphen at either end",
+        ),
+    ]
+    instance_type: InstanceType
+    instance_count: Positive
+    smoke_records: Annotated[int, Field(ge=1, le=100)]
+
+
+class Retries(Part):
+    """How often and after how long Airflow tries a task again."""
+
+    attempts: Annotated[int, Field(ge=0)]
+    delay_seconds: Annotated[int, Field(ge=0)]
+
+
+class Polling(Part):
+    """How often AWS is asked how far a job is."""
+
+    seconds: Annotated[int, Field(ge=1)]
+
+
+class Workflow(Part):
+    """One workflow file, with the defaults merged in."""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$",
+            max_length=40,
+            description="up to 40 lower-case letters, digits and single underscores, a letter first "
+            "(it names a Glue database, S3 prefixes and jobs)",
+        ),
+    ]
+    description: str
+    owner: str
+    schedule: Schedule
+    data: Data
+    bias: Bias
+    cleaning: Cleaning
+    features: Features
+    processing: Processing
+    training: Training
+    evaluation: Evaluation
+    deployment: Deployment
+    retries: Retries
+    polling: Polling
+
+    _origins: dict[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def paths(self) -> run.Paths:
+        """The S3 keys of one run, with Jinja texts where a value is known only at run time."""
+        return run.Paths(self.name)
+
+    @property
+    def macros(self) -> dict[str, Callable[..., str]]:
+        """``user_defined_macros`` of this workflow's DAGs."""
+        return run.macros(self.name, self.schedule.timezone)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; a workflow that was loaded names no other."""
+        return next(column for column in self.data.columns if column.name == name)
+
+    def origin(self, *path: str | int) -> str:
+        """Which file says the value at a key path, e.g. ``loan_approval.yaml: evaluation.minimum``."""
+        return f"{self._origins.get(path, f'{self.name}.yaml')}: {path_text(path)}"
+
+    def resolved(self) -> dict[str, Any]:
+        """The whole file with its defaults as plain JSON: what ``config.json`` tells the jobs."""
+        return self.model_dump(mode="json")
+
+    def bias_bounds(self) -> list[dict[str, Any]]:
+        """What the bias gate needs, as plain JSON: one entry per facet and metric, in the file's order.
+
+        ``{"facet", "group", "metric", "minimum", "maximum", "minimum_origin", "maximum_origin"}``; a bound
+        that is not set, and its origin, are null. A facet's own thresholds replace the workflow's.
+        """
+        entries = []
+        for index, facet in enumerate(self.bias.facets):
+            for metric in self.bias.metrics:
+                bounds = facet.thresholds.get(metric) or self.bias.thresholds.get(metric, Bounds())
+                own: KeyPath = ("facets", index) if metric in facet.thresholds else ()
+                path = ("bias", *own, "thresholds", metric)
+                entry: dict[str, Any] = {
+                    "facet": facet.column,
+                    "group": facet_text(facet),
+                    "metric": metric,
+                }
+                for end in ("minimum", "maximum"):
+                    entry[end] = getattr(bounds, end)
+                    entry[f"{end}_origin"] = None if entry[end] is None else self.origin(*path, end)
+                entries.append(entry)
+        return entries
+
+
+def facet_text(facet: Facet) -> str:
+    """The facet in words: ``sex = female`` or ``age > 60``."""
+    if facet.values is None:
+        return f"{facet.column} > {facet.threshold}"
+    return f"{facet.column} = {' or '.join(str(value) for value in facet.values)}"
