@@ -1,0 +1,54 @@
+"""Serving images: the command and environment of a model's container, and its unpacked model."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+MODEL_DIR = "/opt/ml/model"
+SERVING_IMAGES = ("scikit_learn", "xgboost")  # names in the catalog
+_PROGRAM = Path(__file__).with_name("serving_program.py")
+
+
+class BadArchive(Exception):
+    """The model archive is not a tar.gz file, or something in it leads outside the model's directory."""
+
+
+def serving_command(image: str) -> list[str]:
+    """The program of a serving image; the listening socket's number is to be appended.
+
+    ``-P`` keeps the program's own directory off sys.path: modules there are named as the libraries.
+    """
+    return ["python3", "-P", str(_PROGRAM), "--image", image, "--model-dir", MODEL_DIR, "--listen-fd"]
+
+
+def serving_environment(region: str, container: Mapping[str, str]) -> dict[str, str]:
+    """What a container finds in its environment; CreateModel's ``Environment`` (``container``) wins."""
+    return {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "SAGEMAKER_REGION": region,
+        "SM_MODEL_DIR": MODEL_DIR,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **container,
+    }
+
+
+def unpack_model(archive: Path, target: Path) -> None:
+    """Unpack model.tar.gz into ``target``, wholly or not at all. Raises BadArchive.
+
+    The tar filter "data" refuses what a model has no use for: links and names that lead outside, devices.
+    """
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            tar.extractall(partial, filter="data")
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise BadArchive(str(error)) from error
+    partial.rename(target)
