@@ -235,6 +235,11 @@ class Paths:
         return f"{self.evaluation}predictions.csv"
 
     @property
+    def smoke_records(self) -> str:
+        """The first held-out rows as the endpoint takes them, with the scores it must answer. JSON."""
+        return f"{self.evaluation}smoke_records.json"
+
+    @property
     def serving(self) -> str:
         """The prefix of the archive that is served."""
         return f"{self.stage('train_tune')}serving/"

@@ -3,7 +3,7 @@
 -- The partition is scanned once, however many columns it has: all is measured in one wide row, of which
 -- each column then picks its part.
 {%- macro pick(measure) -%}
-ARRAY[{% for column in columns %}{{ measure }}_{{ loop.index }}{{ "" if loop.last else ", " }}{% endfor %}][position]
+ARRAY[{% for column in columns %}{{ measure }}_{{ loop.index }}{{ "" if loop.last else ", " }}{% endfor %}][place]
 {%- endmacro %}
 WITH measured AS (
   SELECT
@@ -40,5 +40,5 @@ SELECT
   , {{ pick("median") }} AS median
   , {{ pick("upper") }} AS upper_quartile
 FROM measured
-CROSS JOIN UNNEST(sequence(1, {{ columns | length }})) AS positions (position)
-ORDER BY position
+CROSS JOIN UNNEST(sequence(1, {{ columns | length }})) AS places (place)
+ORDER BY place
