@@ -6,10 +6,9 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import CronDataIntervalTimetable, Param
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
 from aws_ml.operators.ensure_dag_run import leave_error
-from aws_ml.run import macros
 from aws_ml.workflow import Workflow
 
 PARENT = "ml_workflow"
@@ -37,12 +36,13 @@ def common(workflow: Workflow, stage: str, doc: str) -> dict[str, Any]:
                 description="The day whose data is processed. Scheduled and backfilled runs know theirs.",
             )
         },
-        "user_defined_macros": macros(workflow.name, workflow.schedule.timezone),
+        "user_defined_macros": workflow.macros,
         "default_args": {
             "owner": workflow.owner,
             "retries": workflow.retries.attempts,
             "retry_delay": timedelta(seconds=workflow.retries.delay_seconds),
             "on_failure_callback": leave_error,
+            "poll_seconds": workflow.polling.seconds,
         },
     }
 
@@ -64,3 +64,18 @@ def start(workflow: Workflow) -> datetime:
 def dag_id(workflow: Workflow, stage: str) -> str:
     """`<workflow>.<stage>`."""
     return f"{workflow.name}.{stage}"
+
+
+def asset(workflow: Workflow, name: str) -> Asset:
+    """What a stage tells the world it has made: for lineage, and for other people's DAGs to start from."""
+    return Asset(f"{workflow.name}.{name}")
+
+
+def query(body: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of AthenaQueryOperator, from the body of StartQueryExecution."""
+    return {
+        "query": body["QueryString"],
+        "database": body["QueryExecutionContext"]["Database"],
+        "output_location": body["ResultConfiguration"]["OutputLocation"],
+        "workgroup": body["WorkGroup"],
+    }

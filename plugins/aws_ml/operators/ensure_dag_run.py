@@ -33,7 +33,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 
-from aws_ml.waiters.patience import poll_seconds
+from aws_ml.waiters import patience
 
 LIFE = "life"  # key in the task state store
 ERROR = "error"  # key of the XCom in which a failed task leaves what went wrong
@@ -55,7 +55,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
     :param trigger_dag_id: the DAG to run
     :param trigger_run_id: the run's id; follows from this task's own run, never from the clock (templated)
     :param conf: the run's configuration (templated)
-    :param poll: seconds between two looks at the run; the environment's AWS_ML_POLL_SECONDS wins
+    :param poll_seconds: seconds between two looks at the run; the environment's AWS_ML_POLL_SECONDS wins
     :return: the run's id
     """
 
@@ -65,7 +65,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         trigger_dag_id: str,
         trigger_run_id: str,
         conf: dict[str, Any],
-        poll: float = 10.0,
+        poll_seconds: float = 10,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -78,12 +78,12 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
             deferrable=True,
             **kwargs,
         )
-        self.poll = poll
+        self.poll_seconds = poll_seconds
 
     def execute(self, context: Any) -> str | None:
         """Start, join, take or clear the run, as the module's table says."""
         ti, run_id = context["ti"], str(self.trigger_run_id)
-        self.poke_interval = math.ceil(poll_seconds(self.poll))
+        self.poke_interval = math.ceil(patience.poll_seconds(self.poll_seconds))
         self._refuse_paused(ti)
         life = context["task_state_store"].get(LIFE) or {}
         is_retry = life.get("max_tries") == ti.max_tries

@@ -1,0 +1,50 @@
+"""### Stage 2: prepare and transform
+
+**What it does.** A SageMaker processing job splits the day's clean rows by their key, always alike, into
+training, validation and test rows; imputes, scales, crosses and encodes them, with what it learned from the
+training rows only; and keeps the fitted transformer, which inference uses as it is.
+
+**Reads.** `<workflow>/curated/dt=<day>/`
+
+**Writes.** Below `<workflow>/runs/<day>/prepare_transform/`: `train/`, `validation/` (CSV, label first),
+`test/` (the raw rows), `transformer/`, `features.json`. Asset `<workflow>.features`.
+
+**Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
+
+**When it fails.** `build_features`: the message is the job's own; its log is linked from the task.
+`check_features`: a split is empty or rows were lost; `features.json` says which.
+"""
+
+from airflow.sdk import DAG
+
+from aws_ml.dags import asset, common
+from aws_ml.operators.check_features import CheckFeaturesOperator
+from aws_ml.operators.processing_job import ProcessingJobOperator
+from aws_ml.operators.publish_code import PublishCodeOperator
+from aws_ml.requests import processing_job
+from aws_ml.run import BUCKET
+from aws_ml.workflow import Workflow, workflows
+
+
+def prepare_transform(workflow: Workflow) -> DAG:
+    paths = workflow.paths
+    with DAG(schedule=None, **common(workflow, "prepare_transform", __doc__)) as dag:
+        publish_code = PublishCodeOperator(
+            task_id="publish_code", bucket=BUCKET, prefix=paths.table("code"), config=workflow.resolved()
+        )
+        build_features = ProcessingJobOperator(
+            task_id="build_features", config=processing_job.build_features(workflow)
+        )
+        check_features = CheckFeaturesOperator(
+            task_id="check_features",
+            bucket=BUCKET,
+            key=paths.features,
+            outlets=[asset(workflow, "features")],
+        )
+
+        publish_code >> build_features >> check_features
+    return dag
+
+
+for workflow in workflows():
+    prepare_transform(workflow)
