@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 
 from aws_ml.operators.remote_job import RemoteJob
-from aws_ml.waiters.kinds import ATHENA_QUERY, Description, Handle
+from aws_ml.waiters.kinds import ATHENA_QUERY, Description, Handle, at
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,28 +22,29 @@ class AthenaQueryOperator(RemoteJob, AthenaOperator):
     An attempt's name is its ClientRequestToken, drawn anew and recorded before the query starts: a retry
     repeats StartQueryExecution with the recorded token and gets the same query back.
 
-    :param query: one SQL statement, or the name of a file with one (templated)
-    :param parameters: values of the statement's `?`, as SQL literals (templated)
+    :param config: body of StartQueryExecution; its ClientRequestToken is this operator's (templated)
     :param poll_seconds: seconds between two polls
     :param deferrable: wait on the triggerer instead of on a worker
     :return: ``{"query_execution_id", "output_location"}``, the latter the result file's S3 URI
     """
 
     kind = ATHENA_QUERY
-    template_fields: Sequence[str] = aws_template_fields(*AthenaOperator.template_fields, "parameters")
+    template_fields: Sequence[str] = aws_template_fields("config")
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {"config": "json"}
 
     def __init__(
-        self,
-        *,
-        query: str,
-        parameters: list[str] | None = None,
-        poll_seconds: float = 2,
-        deferrable: bool = True,
-        **kwargs: Any,
+        self, *, config: dict[str, Any], poll_seconds: float = 5, deferrable: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(query=query, deferrable=deferrable, **kwargs)
-        self.parameters = parameters
+        super().__init__(query="", deferrable=deferrable, **kwargs)
+        self.config = config
         self.poll_seconds = poll_seconds
+
+    def prepare(self) -> None:
+        """Show the provider, which reports lineage, what is asked where."""
+        self.query = self.config["QueryString"]
+        self.database = self.config.get("QueryExecutionContext", {}).get("Database")
+        self.output_location = self.config.get("ResultConfiguration", {}).get("OutputLocation")
 
     def attempt_name(self, context: Context, attempt: int) -> str:
         """Draw a token. A derived one would give a cleared task the result of its first life."""
@@ -55,29 +56,13 @@ class AthenaQueryOperator(RemoteJob, AthenaOperator):
 
     def create(self, context: Context, name: str) -> Handle:
         """Start the query, or get the one that was started with this token."""
-        execution_context = {"Catalog": self.catalog, **self.query_execution_context}
-        if self.database:
-            execution_context["Database"] = self.database
-        configuration = dict(self.result_configuration)
-        if self.output_location:
-            configuration["OutputLocation"] = self.output_location
-        parameters = {"ExecutionParameters": self.parameters} if self.parameters else {}
-        started = self._client().start_query_execution(
-            QueryString=self.query,
-            QueryExecutionContext=execution_context,
-            ResultConfiguration=configuration,
-            WorkGroup=self.workgroup,
-            ClientRequestToken=name,
-            **parameters,
-        )
-        self.query_execution_id = started["QueryExecutionId"]
-        return {"QueryExecutionId": self.query_execution_id}
+        started = self._client().start_query_execution(**{**self.config, "ClientRequestToken": name})
+        return {"QueryExecutionId": started["QueryExecutionId"]}
 
     def result(self, handle: Handle, description: Description) -> dict[str, Any]:
         """Id of the query and where its result file is."""
-        execution = description["QueryExecution"]
         self.query_execution_id = handle["QueryExecutionId"]  # the provider reports lineage from it
         return {
             "query_execution_id": handle["QueryExecutionId"],
-            "output_location": execution.get("ResultConfiguration", {}).get("OutputLocation"),
+            "output_location": at(description, "QueryExecution.ResultConfiguration.OutputLocation"),
         }
