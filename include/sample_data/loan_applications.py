@@ -263,7 +263,7 @@ def _application(chance: random.Random, number: int, second: int, drifted: bool)
         - 0.52 * (late - 0.8)
         + 0.030 * (history / 10 - 9)
         + _EMPLOYMENT_MERIT[employment]
-        + 0.80 * _normal(chance)
+        + 0.65 * _normal(chance)
     )
     if drifted:
         income *= INCOME_DRIFT

@@ -29,8 +29,8 @@ from sample_data.loan_applications import (
 
 DAY = date(2026, 1, 15)
 GOLDEN = {
-    "applications-20260115-1.csv": "c96101219b25d5c863a6b1285f8ef971c99349be6fe6e598b1878f28685e4ea1",
-    "applications-20260115-2.csv": "e97276c1ad3dc82dba03b9e349e3e48659c4aa312cb4b70b8620f84771582b53",
+    "applications-20260115-1.csv": "6152f77cfb5b1ce8c227299f74a9468210d8fa2fc24953a6f17f5a16647518b6",
+    "applications-20260115-2.csv": "11bd26cd4eae4a5598cf40b4e694a8448225754eada7d8f16f27c09544f79fe7",
 }
 DAYS = [DAY, date(2025, 12, 31), DRIFT_START - timedelta(days=1), DRIFT_START, date(2026, 3, 1)]
 
