@@ -1,0 +1,143 @@
+"""Every body of every workflow file, rendered as in a run, is one that AWS would take."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aws_ml.requests
+from aws_ml.requests import glue_job, model, processing_job, training_job
+from aws_ml.schema import Workflow
+from aws_ml.workflow import load_workflows
+from tests.support.aws_model import faults
+from tests.unit.aws_ml.rendering import rendered
+
+ROOT = Path(__file__).parents[4]
+LOADED = load_workflows([ROOT / "include" / "workflows", ROOT / "tests" / "workflows"])
+
+
+Builder = Callable[[Workflow], dict[str, Any]]
+
+
+def builders() -> dict[str, tuple[str, str, Builder]]:
+    """Every function of ``aws_ml.requests`` whose docstring starts with the call that it makes a body for."""
+    found = {}
+    for info in pkgutil.iter_modules(aws_ml.requests.__path__):
+        module = importlib.import_module(f"aws_ml.requests.{info.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            call = re.match(r"``([a-z]+)\.([A-Z][A-Za-z]+)``", function.__doc__ or "")
+            needed = [
+                each.name
+                for each in inspect.signature(function).parameters.values()
+                if each.default is inspect.Parameter.empty
+            ]
+            if call and function.__module__ == module.__name__ and needed == ["workflow"]:
+                found[f"{info.name}.{name}"] = (call[1], call[2], function)
+    return found
+
+
+BUILDERS = builders()
+
+
+@pytest.fixture(params=sorted(LOADED.workflows))
+def workflow(request: pytest.FixtureRequest) -> Workflow:
+    return LOADED[request.param]
+
+
+def test_all_builders_are_found() -> None:
+    assert len(BUILDERS) == 15, sorted(BUILDERS)
+
+
+def test_every_workflow_file_loads() -> None:
+    assert {file: str(error) for file, error in LOADED.errors.items()} == {}
+    assert set(LOADED.workflows) == {"loan_approval", "census_income"}
+
+
+@pytest.mark.parametrize(("service", "operation", "builder"), BUILDERS.values(), ids=BUILDERS)
+def test_aws_takes_the_body(workflow: Workflow, service: str, operation: str, builder: Builder) -> None:
+    body = rendered(workflow, builder(workflow))
+    assert faults(service, operation, body) == []
+    assert "{{" not in str(body)
+
+
+@pytest.mark.parametrize(("service", "operation", "builder"), BUILDERS.values(), ids=BUILDERS)
+def test_names_leave_room_for_the_suffix_that_operators_append(
+    workflow: Workflow, service: str, operation: str, builder: Builder
+) -> None:
+    body = rendered(workflow, builder(workflow))
+    for field in ("ProcessingJobName", "TrainingJobName", "ModelName", "EndpointConfigName"):
+        if field in body and operation not in {"CreateEndpoint", "UpdateEndpoint"}:
+            assert len(body[field]) <= 54
+
+
+def test_the_strict_validator_sees_what_botocore_lets_pass() -> None:
+    """Else the tests above would prove nothing."""
+    body = {
+        "TrainingJobName": "under_score" * 9,
+        "RoleArn": "arn:aws:iam::000000000000:role/r",
+        "OutputDataConfig": {"S3OutputPath": "s3://b/k"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 0},
+        "ResourceConfig": {"InstanceType": "ml.nonsense", "VolumeSizeInGB": 30, "InstanceCount": 1},
+        "AlgorithmSpecification": {"TrainingInputMode": "File"},
+        "HyperParameters": {"num_round": 200},
+        "Surplus": True,
+    }
+    found = "\n".join(faults("sagemaker", "CreateTrainingJob", body))
+    assert "TrainingJobName" in found
+    assert "does not match" in found
+    assert "is not between 1 and" in found
+    assert "ml.nonsense" in found
+    assert "200 is not a string" in found
+    assert "Surplus is unknown" in found
+    assert "RoleArn is missing" in "\n".join(faults("sagemaker", "CreateTrainingJob", {}))
+
+
+def test_inputs_and_outputs_follow_the_layout() -> None:
+    """What one stage writes is what the next one reads."""
+    workflow = LOADED["loan_approval"]
+    features = rendered(workflow, processing_job.build_features(workflow))
+    train = rendered(workflow, training_job.train_model(workflow))
+    evaluate = rendered(workflow, processing_job.evaluate(workflow))
+    written = {
+        output["OutputName"]: output["S3Output"]["S3Uri"]
+        for output in features["ProcessingOutputConfig"]["Outputs"]
+    }
+    run = "s3://local-ml/loan_approval/runs/2026-01-15"
+    assert written["report"] == f"{run}/prepare_transform"
+    for channel in train["InputDataConfig"]:
+        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+        assert uri == f"{written[channel['ChannelName']]}/"
+    read = {each["InputName"]: each["S3Input"]["S3Uri"] for each in evaluate["ProcessingInputs"]}
+    assert read["test"] == f"{written['test']}/"
+    assert read["transformer"] == f"{written['transformer']}/"
+    served = {
+        output["OutputName"]: output["S3Output"]["S3Uri"]
+        for output in evaluate["ProcessingOutputConfig"]["Outputs"]
+    }
+    created = rendered(workflow, model.create_model(workflow))
+    assert created["PrimaryContainer"]["ModelDataUrl"] == f"{served['serving']}/model.tar.gz"
+
+
+def test_hyperparameters_travel_as_texts() -> None:
+    body = training_job.train_model(LOADED["loan_approval"])
+    assert body["HyperParameters"]["num_round"] == "200"
+    assert body["HyperParameters"]["eta"] == "0.1"
+
+
+def test_the_cleaning_job_is_told_where_to_read_and_write() -> None:
+    workflow = LOADED["loan_approval"]
+    told = rendered(workflow, glue_job.arguments(workflow))
+    assert told == {
+        "--bucket": "local-ml",
+        "--workflow": "loan_approval",
+        "--dt": "2026-01-15",
+        "--config_key": f"loan_approval/code/{'a' * 64}/config.json",
+        "--run_prefix": "loan_approval/runs/2026-01-15/ingest_analyze",
+    }
