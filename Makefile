@@ -22,6 +22,9 @@ run up down test bench clean setup: python
 aws-env: ## print the variables with which any AWS client finds the stand-in
 	@PYTHONPATH=include .venv-jobs/bin/python -m local_aws env --data-dir .local/aws
 
+images: ## write include/workflows/images.json from the sagemaker SDK's tables
+	@.venv-jobs/bin/python include/launcher/images.py
+
 python:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "No Python 3.11 or 3.12 was found. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; fi

@@ -1,8 +1,8 @@
 """### Stage 4: deploy and manage
 
-**What it does.** Makes the evaluated archive a SageMaker model, brings the workflow's endpoint to it (creates it the
-first time, updates it afterwards), and asks the endpoint about held-out rows: it must answer what the
-evaluation computed.
+**What it does.** Makes the evaluated archive a SageMaker model, brings the workflow's endpoint to it
+(creates it the first time, updates it afterwards), and asks the endpoint about held-out rows: it must answer
+what the evaluation computed.
 
 **Reads.** `serving/model.tar.gz` and `evaluation/smoke_records.json` below
 `<workflow>/runs/<day>/train_tune/`
@@ -43,7 +43,7 @@ def deploy_manage(workflow: Workflow) -> DAG:
         smoke_test = SmokeTestOperator(
             task_id="smoke_test",
             bucket=BUCKET,
-            records_key=f"{paths.evaluation}smoke_records.json",
+            records_key=paths.smoke_records,
             endpoint_name=workflow.deployment.endpoint,
             deployment_key=paths.deployment,
             config_name=from_task("create_endpoint_config", "name"),

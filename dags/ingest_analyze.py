@@ -23,7 +23,7 @@ from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
-from aws_ml.dags import asset, common, query
+from aws_ml.dags import asset, common
 from aws_ml.operators.athena_query import AthenaQueryOperator
 from aws_ml.operators.decide_on_bias import DecideOnBiasOperator, StopOnBiasOperator
 from aws_ml.operators.glue_crawler import GlueCrawlerOperator
@@ -65,13 +65,13 @@ def ingest_analyze(workflow: Workflow) -> DAG:
             arguments=glue_job.arguments(workflow),
         )
         define_curated_table = AthenaQueryOperator(
-            task_id="define_curated_table", **query(athena_query.create_curated(workflow))
+            task_id="define_curated_table", config=athena_query.create_curated(workflow)
         )
         add_curated_partition = AthenaQueryOperator(
-            task_id="add_curated_partition", **query(athena_query.add_partition(workflow))
+            task_id="add_curated_partition", config=athena_query.add_partition(workflow)
         )
         describe_partition = AthenaQueryOperator(
-            task_id="describe_partition", **query(athena_query.describe_partition(workflow))
+            task_id="describe_partition", config=athena_query.describe_partition(workflow)
         )
         ask_clarify = PutJsonOperator(
             task_id="ask_clarify",
@@ -91,7 +91,7 @@ def ingest_analyze(workflow: Workflow) -> DAG:
             bucket=BUCKET,
             analysis_key=paths.analysis,
             decision_key=paths.decision,
-            bias=workflow.bias.model_dump(mode="json"),
+            bounds=workflow.bias_bounds(),
             accept="publish_partition",
             stop="stop_on_bias",
         )

@@ -89,11 +89,12 @@ def _decision(report: dict[str, Any] | None) -> None:
     if not report:
         return
     print(f"bias          decision: {report['overall']}")
-    for metric in report["metrics"]:
-        value = "none" if metric["value"] is None else f"{metric['value']:+.4f}"
-        bounds = _bounds(metric.get("minimum"), metric.get("maximum"))
-        what = f"{metric['facet']:<16} {metric['metric']:<5} {value:>9}   {bounds:<22}"
-        print(f"              {what} {metric['verdict']}")
+    for verdict in report["verdicts"]:
+        value = "none" if verdict["value"] is None else f"{verdict['value']:+.4f}"
+        bounds = _bounds(verdict["minimum"], verdict["maximum"])
+        print(
+            f"              {verdict['group']:<20} {verdict['metric']:<5} {value:>8}  {bounds:<18} {verdict['finding']}"
+        )
 
 
 def _bounds(minimum: float | None, maximum: float | None) -> str:
@@ -114,12 +115,10 @@ def _deployment(report: dict[str, Any] | None) -> bool:
     """Show one real record and the endpoint's answer to it."""
     if not report:
         return False
-    records = report["smoke"]
-    equal = sum(bool(record["equal"]) for record in records)
-    print(
-        f"endpoint      {report['endpoint']}: {equal} of {len(records)} answers equal the evaluation's scores"
-    )
+    records = report["records"]
+    equal = sum(record["equal"] for record in records)
+    print(f"endpoint      {report['endpoint']}: {equal} of {len(records)} answers are what was evaluated")
     if records:
-        print(f"              asked    {json.dumps(records[0]['request'])}")
-        print(f"              answered {json.dumps(records[0]['response'])}")
+        print(f"              asked     {json.dumps(records[0]['request'])}")
+        print(f"              answered  {json.dumps(records[0]['response'])}")
     return bool(records) and equal == len(records)

@@ -69,13 +69,3 @@ def dag_id(workflow: Workflow, stage: str) -> str:
 def asset(workflow: Workflow, name: str) -> Asset:
     """What a stage tells the world it has made: for lineage, and for other people's DAGs to start from."""
     return Asset(f"{workflow.name}.{name}")
-
-
-def query(body: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of AthenaQueryOperator, from the body of StartQueryExecution."""
-    return {
-        "query": body["QueryString"],
-        "database": body["QueryExecutionContext"]["Database"],
-        "output_location": body["ResultConfiguration"]["OutputLocation"],
-        "workgroup": body["WorkGroup"],
-    }
