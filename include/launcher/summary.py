@@ -88,13 +88,12 @@ def _cleaning(report: dict[str, Any] | None) -> None:
 def _decision(report: dict[str, Any] | None) -> None:
     if not report:
         return
-    print(f"bias          decision: {report['overall']}")
-    for verdict in report["verdicts"]:
+    print(f"bias          {report['summary']}")
+    for verdict in report["metrics"]:
         value = "none" if verdict["value"] is None else f"{verdict['value']:+.4f}"
         bounds = _bounds(verdict["minimum"], verdict["maximum"])
-        print(
-            f"              {verdict['group']:<20} {verdict['metric']:<5} {value:>8}  {bounds:<18} {verdict['finding']}"
-        )
+        what = f"{verdict['group']:<20} {verdict['metric']:<5} {value:>8}  {bounds:<18}"
+        print(f"              {what} {verdict['finding']}")
 
 
 def _bounds(minimum: float | None, maximum: float | None) -> str:
