@@ -62,15 +62,26 @@ def say(line: str) -> None:
 
 
 def run(script: Callable[[Job], None], arguments: Sequence[str] | None = None) -> int:
-    """Run a script; returns its exit code. Why it failed goes to the log and to SageMaker's message file."""
-    parser = argparse.ArgumentParser(description=script.__doc__)
+    """Run a processing script with its config; returns its exit code."""
+    base = parse_base(script.__doc__, arguments)
+    return guarded(base, lambda: script(Job(base, _config(base))))
+
+
+def parse_base(description: str | None, arguments: Sequence[str] | None = None) -> Path:
+    """The folder of inputs and outputs, from the command line or the environment."""
+    parser = argparse.ArgumentParser(description=description)
     default = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")) / "processing"
     parser.add_argument(
-        "--base", type=Path, default=default, help="the folder of inputs and outputs (%(default)s)"
+        "--base", type=Path, default=default, help="folder of inputs and outputs (%(default)s)"
     )
-    base = parser.parse_args(arguments).base
+    base: Path = parser.parse_args(arguments).base
+    return base
+
+
+def guarded(base: Path, action: Callable[[], None]) -> int:
+    """Do it and return 0; or say why it failed, in the log and in SageMaker's message file, and return 1."""
     try:
-        script(Job(base, _config(base)))
+        action()
     except JobError as error:
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the job's owner must see it in ExitMessage

@@ -29,8 +29,8 @@ from sample_data.loan_applications import (
 
 DAY = date(2026, 1, 15)
 GOLDEN = {
-    "applications-20260115-1.csv": "6152f77cfb5b1ce8c227299f74a9468210d8fa2fc24953a6f17f5a16647518b6",
-    "applications-20260115-2.csv": "11bd26cd4eae4a5598cf40b4e694a8448225754eada7d8f16f27c09544f79fe7",
+    "applications-20260115-1.csv": "c540771fef0412dfaccc1e22ce9ed09b1108a9e6fd365eb250180f3a81608bc9",
+    "applications-20260115-2.csv": "4d39c7268bc75acb60d5238638cbf86b9d28c1f2d638ca270376b40e27f21064",
 }
 DAYS = [DAY, date(2025, 12, 31), DRIFT_START - timedelta(days=1), DRIFT_START, date(2026, 3, 1)]
 
