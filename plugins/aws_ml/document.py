@@ -21,6 +21,9 @@ Loader.add_implicit_resolver(
 )
 
 
+PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 @dataclass(frozen=True)
 class Document:
     """One YAML file: its data, and the line on which each key path starts."""
@@ -41,6 +44,8 @@ def read(file: str, text: str) -> Document:
 
     def value(node: yaml.Node, path: KeyPath) -> Any:
         lines[path] = node.start_mark.line + 1
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
+            raise yaml.MarkedYAMLError(problem=f"tag {node.tag} is not allowed", problem_mark=node.start_mark)
         if isinstance(node, yaml.SequenceNode):
             return [value(item, (*path, index)) for index, item in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):

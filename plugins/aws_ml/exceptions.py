@@ -10,7 +10,7 @@ class AwsMlError(Exception):
 
     def __init__(self, detail: str = "") -> None:
         says = (type(self).__doc__ or "").strip().splitlines()[0]
-        super().__init__(f"{says} {detail}".strip())
+        super().__init__(says + detail if detail.startswith("\n") else f"{says} {detail}".strip())
 
 
 class WorkflowInvalid(AwsMlError):

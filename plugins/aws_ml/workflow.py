@@ -132,13 +132,13 @@ def parse(file: str, text: str, defaults: Document) -> Workflow:
     origins = {path: defaults.file for path in defaults.lines if path not in document.lines}
 
     def located(problem: Problem) -> str:
-        """The problem with its file and line: where its path, or the nearest one above it, is written."""
-        for cut in range(len(problem.path), -1, -1):
-            path = problem.path[:cut]
-            for source in (document, defaults):
-                if path in source.lines and (cut > 0 or source is document):
-                    return f"{source.file}:{source.lines[path]}: {problem}"
-        return f"{file}: {problem}"
+        """The problem with its file and line; what is nowhere written is looked for in the workflow's file."""
+        path = problem.path
+        if path in defaults.lines and path not in document.lines:
+            return f"{defaults.file}:{defaults.lines[path]}: {problem}"
+        while path not in document.lines and path:
+            path = path[:-1]
+        return f"{file}:{document.lines.get(path, 1)}: {problem}"
 
     try:
         workflow = Workflow.model_validate(merged)

@@ -28,7 +28,7 @@ Builder = Callable[[Workflow], dict[str, Any]]
 
 def builders() -> dict[str, tuple[str, str, Builder]]:
     """Every function of ``aws_ml.requests`` whose docstring starts with the call that it makes a body for."""
-    found = {}
+    found: dict[str, tuple[str, str, Builder]] = {}
     for info in pkgutil.iter_modules(aws_ml.requests.__path__):
         module = importlib.import_module(f"aws_ml.requests.{info.name}")
         for name, function in inspect.getmembers(module, inspect.isfunction):

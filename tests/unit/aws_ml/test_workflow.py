@@ -1,0 +1,396 @@
+"""Workflow files: what is refused, how it is told, and that one bad file hides no good one."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aws_ml import hyperparameters
+from aws_ml.document import merge, read
+from aws_ml.exceptions import WorkflowInvalid, WorkflowUnknown
+from aws_ml.schema import Workflow
+from aws_ml.workflow import load_workflow, load_workflows, parse, workflow_errors, workflows
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "include" / "workflows"
+LOAN = FOLDER / "loan_approval.yaml"
+DEFAULTS = read("defaults.yaml", (FOLDER / "defaults.yaml").read_text())
+GOOD = yaml.safe_load(LOAN.read_text())
+
+
+def problems(file: str = "loan_approval.yaml", **changes: Any) -> list[str]:
+    """What is said when keys of the good file are changed; a key `a__b__0` is the path a.b[0]."""
+    data = copy.deepcopy(GOOD)
+    for path, value in changes.items():
+        *way, last = [int(key) if key.isdigit() else key for key in path.split("__")]
+        part = data
+        for key in way:
+            part = part.setdefault(key, {}) if isinstance(part, dict) else part[key]
+        if value is DELETE:
+            del part[last]
+        else:
+            part[last] = value
+    text = yaml.safe_dump(data, sort_keys=False)
+    try:
+        parse(file, text, DEFAULTS)
+    except WorkflowInvalid as error:
+        return error.problems
+    return []
+
+
+DELETE = object()
+
+
+def column(name: str, kind: str = "string", **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, **more}
+
+
+def test_the_good_file_is_good() -> None:
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "says"),
+    [
+        # unknown keys, with the allowed ones and the one that was probably meant
+        ({"lable": 1}, "lable", "unknown key; allowed: name, description, owner"),
+        ({"evaluation__minimun": 0.7}, "evaluation.minimun", r"did you mean minimum\?"),
+        ({"data__columns__2__min": 1}, "data.columns[2].min", "unknown key; allowed: name, type, required"),
+        ({"bias__facets__0__value": ["female"]}, "bias.facets[0].value", r"did you mean values\?"),
+        ({"bias__thresholds__DPL__max": 1}, "bias.thresholds.DPL.max", "allowed: minimum, maximum"),
+        ({"training__hyperparameters__num_rounds": 9}, "training.hyperparameters.num_rounds", "num_round"),
+        # wrong types
+        ({"evaluation__minimum": "high"}, "evaluation.minimum", 'found "high"; allowed: a valid number'),
+        ({"evaluation__minimum": "0.7"}, "evaluation.minimum", 'found "0.7"; allowed: a valid number'),
+        ({"training__instance_count": 1.5}, "training.instance_count", "allowed: a valid integer"),
+        ({"training__instance_count": True}, "training.instance_count", "found true"),
+        ({"data__columns": {}}, "data.columns", "allowed: a valid list"),
+        ({"data__columns__3__allowed": "female"}, "data.columns[3].allowed", "allowed: a valid list"),
+        ({"data__columns__3__allowed__0": [1]}, "data.columns[3].allowed[0]", "a valid string or"),
+        ({"schedule__start": "soon"}, "schedule.start", "allowed: a valid date"),
+        ({"owner": None}, "owner", r"found nothing \(null\)"),
+        # missing
+        ({"deployment__endpoint": DELETE}, "deployment.endpoint", "missing"),
+        ({"data__label": DELETE}, "data.label", "missing"),
+        ({"data__columns__0__type": DELETE}, "data.columns[0].type", "missing"),
+        ({"training__hyperparameters__num_round": DELETE}, "training.hyperparameters.num_round", "missing"),
+        # ranges and choices of one key
+        ({"data__columns__2__type": "float"}, "data.columns[2].type", "'string', 'integer', 'number'"),
+        ({"data__max_quarantined_share": 1.5}, "data.max_quarantined_share", "less than or equal to 1"),
+        ({"evaluation__metric": "rmse"}, "evaluation.metric", "'auc', 'accuracy'"),
+        ({"training__volume_gb": 0}, "training.volume_gb", "greater than or equal to 1"),
+        ({"training__max_runtime_seconds": 10**9}, "training.max_runtime_seconds", "less than or equal to"),
+        ({"cleaning__max_capacity": 0.5}, "cleaning.max_capacity", "0.0625 or 1"),
+        ({"data__format__delimiter": ";;"}, "data.format.delimiter", "at most 1 character"),
+        # names that AWS would refuse
+        ({"deployment__endpoint": "loan_approval"}, "deployment.endpoint", "letters, digits and hyphens"),
+        ({"deployment__endpoint": "a" * 64}, "deployment.endpoint", "up to 63"),
+        ({"data__columns__1__name": "Applied At"}, "data.columns[1].name", "a lower-case letter"),
+        ({"training__instance_type": "m5.large"}, "training.instance_type", "ml.m5.large"),
+        # columns
+        ({"data__key": "id"}, "data.key", "allowed: application_id, applied_at"),
+        ({"data__label__column": "aproved"}, "data.label.column", r"did you mean approved\?"),
+        ({"bias__group": "employ"}, "bias.group", r"did you mean employment\?"),
+        ({"bias__facets__0__column": "gender"}, "bias.facets[0].column", 'found "gender"'),
+        ({"features__numeric__0": "ages"}, "features.numeric[0]", r"did you mean age\?"),
+        ({"features__categorical__0": "regio"}, "features.categorical[0]", r"did you mean region\?"),
+        ({"features__interactions__0__1": "loan"}, "features.interactions[0][1]", "loan_amount"),
+        ({"features__interactions__0__1": "sex"}, "features.interactions[0][1]", "allowed: age, income"),
+        ({"features__interactions__0": ["income"]}, "features.interactions[0]", "at least 2 items"),
+        ({"data__columns__1__name": "age"}, "data.columns[2].name", "for the second time"),
+        ({"data__columns__6__name": "dt"}, "data.columns[6].name", "reserved for the partition's date"),
+        ({"data__columns__6__name": "row_id"}, "data.columns[6].name", "reserved"),
+        ({"data__columns__2__minimum": 200}, "data.columns[2].minimum", "at most the maximum, 100"),
+        ({"data__columns__3__minimum": 1}, "data.columns[3].minimum", "for integer and number only"),
+        ({"data__columns__13__allowed": ["0", "1"]}, "data.columns[13].allowed[0]", "a integer|an integer"),
+        ({"data__columns__3__allowed": [True, "male"]}, "data.columns[3].allowed[0]", "write it in quotes"),
+        ({"data__columns__8__maximum": 50}, "data.columns[8].allowed[4]", "within minimum and maximum"),
+        ({"data__columns__0__required": False}, "data.key", "required: true"),
+        ({"data__columns__13__required": False}, "data.label.column", "required: true"),
+        ({"data__label__column": "income"}, "data.label.column", "string, integer or boolean"),
+        ({"data__label__positive": [2]}, "data.label.positive[0]", "found 2; allowed: 0, 1"),
+        ({"data__label__positive": ["1"]}, "data.label.positive[0]", 'found "1"'),
+        ({"data__label__positive": [0, 1]}, "data.label.positive", "some, not all"),
+        ({"data__label__positive": []}, "data.label.positive", "at least 1 item"),
+        # facets
+        ({"bias__facets__0__values": ["woman"]}, "bias.facets[0].values[0]", "allowed: female, male"),
+        ({"bias__facets__0__values": [1]}, "bias.facets[0].values[0]", "found 1"),
+        ({"bias__facets__0__threshold": 1}, "bias.facets[0]", "exactly one of them"),
+        ({"bias__facets__1__threshold": DELETE}, "bias.facets[1]", "exactly one of them"),
+        ({"data__columns__2__type": "integer"}, "bias.facets[1].threshold", "for type number only"),
+        ({"bias__facets__1__column": "approved"}, "bias.facets[1].column", "other than the label"),
+        ({"bias__facets__1": {"column": "sex", "values": ["male"]}}, "bias.facets[1].column", "second time"),
+        ({"bias__facets": []}, "bias.facets", "at least 1 item"),
+        # metrics and thresholds
+        ({"bias__metrics": ["CI", "DPLL"]}, "bias.metrics[1]", r"allowed: CI, DPL, .*did you mean DPL\?"),
+        ({"bias__thresholds__DPL__maximum": 3}, "bias.thresholds.DPL.maximum", "a number from -1 to 1"),
+        ({"bias__thresholds__KL__maximum": -1}, "bias.thresholds.KL.maximum", "a number from 0 upwards"),
+        ({"bias__thresholds__KL__maximum": float("nan")}, "bias.thresholds.KL.maximum", "from 0 upwards"),
+        ({"bias__thresholds__KL__maximum": float("inf")}, "bias.thresholds.KL.maximum", "from 0 upwards"),
+        ({"bias__thresholds__JS__maximum": 0.7}, "bias.thresholds.JS.maximum", "from 0 to 0.6931"),
+        ({"bias__thresholds__LP__maximum": 1.5}, "bias.thresholds.LP.maximum", "from 0 to 1.414"),
+        ({"bias__thresholds__DPL__minimum": 0.5}, "bias.thresholds.DPL.minimum", "at most the maximum, 0.15"),
+        ({"bias__thresholds__DPL": {}}, "bias.thresholds.DPL", "one of them or both"),
+        ({"bias__thresholds__DI": {"minimum": 0.8}}, "bias.thresholds.DI", "unknown key; allowed: CI, DPL"),
+        ({"bias__facets__1__thresholds__CI__maximum": 2}, "bias.facets[1].thresholds.CI.maximum", "-1 to 1"),
+        ({"bias__group": None}, "bias.group", "CDDL compares within its groups"),
+        # features and split
+        ({"features__numeric__0": "approved"}, "features.numeric[0]", "the label"),
+        ({"features__categorical__0": "application_id"}, "features.categorical[0]", "the key"),
+        ({"features__numeric__0": "sex"}, "features.numeric[0]", "integer or number"),
+        ({"features__categorical__0": "applied_at"}, "features.categorical[0]", "type timestamp"),
+        ({"features__categorical__0": "late_payments"}, "features.categorical[0]", "second time"),
+        (
+            {"features__numeric": [], "features__categorical": [], "features__interactions": []},
+            "features",
+            "no f",
+        ),
+        ({"features__split__train": 0.8}, "features.split", "found 1.1; allowed: .* sum to 1"),
+        ({"features__split__test": 0.0}, "features.split.test", "greater than 0"),
+        # hyperparameters
+        ({"training__hyperparameters__eta": 1.5}, "training.hyperparameters.eta", "at least 0 and at most 1"),
+        ({"training__hyperparameters__subsample": 0}, "training.hyperparameters.subsample", "above 0"),
+        ({"training__hyperparameters__num_round": 0}, "training.hyperparameters.num_round", "at least 1"),
+        ({"training__hyperparameters__max_depth": 2.5}, "training.hyperparameters.max_depth", "whole number"),
+        (
+            {"training__hyperparameters__eval_metric": "auc,x"},
+            "training.hyperparameters.eval_metric",
+            "aucpr",
+        ),
+        (
+            {"training__hyperparameters__objective": "reg:linear"},
+            "training.hyperparameters.objective",
+            "binary",
+        ),
+        (
+            {"training__hyperparameters__csv_weights": 1},
+            "training.hyperparameters.csv_weights",
+            "unknown key",
+        ),
+        # the rest
+        ({"schedule__cron": "every day"}, "schedule.cron", "five cron fields"),
+        ({"schedule__cron": "61 6 * * *"}, "schedule.cron", "five cron fields"),
+        ({"schedule__timezone": "Mars/Olympus"}, "schedule.timezone", "IANA time zone"),
+        ({"data__format__encoding": "utf-9"}, "data.format.encoding", "utf-8"),
+        ({"training__image_version": "9.9"}, "training.image_version", "allowed: 1.7-1, 3.0-5, 3.2-0"),
+        ({"name": "loan"}, "name", "allowed: loan_approval, as the file is called"),
+        ({"name": "Loan Approval"}, "name", "lower-case letters"),
+    ],
+)
+def test_a_fault_is_told_with_file_line_key_and_what_is_allowed(
+    changes: dict[str, Any], path: str, says: str
+) -> None:
+    found = problems(**changes)
+    line = rf"^(loan_approval|defaults)\.yaml:\d+: {re.escape(path)}: .*({says})"
+    assert [each for each in found if re.search(line, each)], "\n".join(found) or "it was accepted"
+
+
+def test_all_faults_are_told_at_once() -> None:
+    found = problems(data__key="id", evaluation__minimum=0.9, bias__thresholds__DPL__maximum=3)
+    assert len(found) == 2
+    found = problems(evaluation__minimum=2, training__volume_gb="big", surplus=1)
+    assert len(found) == 3
+
+
+def test_the_line_is_the_one_the_fault_is_on() -> None:
+    text = LOAN.read_text().replace(
+        "DPL: {minimum: -0.15, maximum: 0.15}", "DPL: {minimum: -0.15, maximum: 3}"
+    )
+    number = next(n for n, line in enumerate(text.splitlines(), 1) if "maximum: 3}" in line)
+    with pytest.raises(WorkflowInvalid) as caught:
+        parse("loan_approval.yaml", text, DEFAULTS)
+    assert caught.value.problems == [
+        f"loan_approval.yaml:{number}: bias.thresholds.DPL.maximum: found 3; "
+        "allowed: a number from -1 to 1, the range of DPL"
+    ]
+    assert str(caught.value).startswith("A workflow file was refused.\n  loan_approval.yaml:")
+
+
+def test_a_fault_in_the_defaults_is_told_as_theirs() -> None:
+    defaults = read(
+        "defaults.yaml", (FOLDER / "defaults.yaml").read_text().replace("scale: standard", "scale: big")
+    )
+    with pytest.raises(WorkflowInvalid, match=r"defaults\.yaml:\d+: features\.scale: found \"big\""):
+        parse("loan_approval.yaml", LOAN.read_text(), defaults)
+
+
+def test_a_key_that_is_there_twice_is_refused_with_both_lines() -> None:
+    text = LOAN.read_text() + "\nevaluation:\n  minimum: 0.1\n"
+    with pytest.raises(
+        WorkflowInvalid, match=r"loan_approval\.yaml:\d+: evaluation: is there twice, first on line \d+"
+    ):
+        parse("loan_approval.yaml", text, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: [", "is not YAML"),
+        ("- a\n- b\n", "found .*; allowed: a mapping"),
+        ("just words", "allowed: a mapping"),
+        ("", "missing"),
+        ("name: !!python/object/apply:os.system [ls]", "is not YAML"),
+        ("a: &a [*a]", "is not YAML|unknown key"),
+        ("? [1, 2]\n: 3\n", "unknown key|is not YAML"),
+        ("name: 2026-13-45\n", "is not YAML|found"),
+    ],
+)
+def test_what_is_not_a_workflow_at_all_is_told_too(text: str, says: str) -> None:
+    with pytest.raises(WorkflowInvalid, match=says):
+        parse("loan_approval.yaml", text, DEFAULTS)
+
+
+def test_one_bad_file_hides_no_good_one(tmp_path: Path) -> None:
+    for name in ("loan_approval.yaml", "defaults.yaml"):
+        shutil.copy(FOLDER / name, tmp_path)
+    (tmp_path / "broken.yaml").write_text("name: broken\nsurplus: 1\n")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    loaded = load_workflows([tmp_path, tmp_path / "absent", ROOT / "tests" / "workflows"])
+    assert set(loaded.workflows) == {"loan_approval", "census_income"}
+    assert {Path(file).name for file in loaded.errors} == {"broken.yaml", "bytes.yaml", "absent"}
+    with pytest.raises(WorkflowUnknown, match=r"did you mean loan_approval\?"):
+        loaded["loan_aproval"]
+
+
+def test_broken_defaults_are_told_and_not_guessed(tmp_path: Path) -> None:
+    shutil.copy(LOAN, tmp_path)
+    (tmp_path / "defaults.yaml").write_text("evaluation: [")
+    loaded = load_workflows([tmp_path])
+    assert not loaded.workflows
+    assert "defaults.yaml: is not YAML" in str(next(iter(loaded.errors.values())))
+
+
+def test_two_workflows_may_not_share_an_endpoint(tmp_path: Path) -> None:
+    text = LOAN.read_text()
+    (tmp_path / "first.yaml").write_text(text.replace("name: loan_approval", "name: first"))
+    (tmp_path / "second.yaml").write_text(text.replace("name: loan_approval", "name: second"))
+    loaded = load_workflows([tmp_path])
+    assert set(loaded.workflows) == {"first"}
+    assert "the endpoint of first" in str(next(iter(loaded.errors.values())))
+
+
+def test_two_folders_may_not_have_workflows_of_one_name(tmp_path: Path) -> None:
+    shutil.copy(LOAN, tmp_path)
+    loaded = load_workflows([FOLDER, tmp_path])
+    assert set(loaded.workflows) == {"loan_approval"}
+    assert len(loaded.errors) == 1
+
+
+def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("x: 1")
+    monkeypatch.setenv("AWS_ML_WORKFLOWS", f"{FOLDER}:{tmp_path}")
+    assert [workflow.name for workflow in workflows()] == ["loan_approval"]
+    assert len(workflow_errors()) == 1
+    monkeypatch.delenv("AWS_ML_WORKFLOWS")
+    assert workflow_errors() == []
+
+
+def test_an_unchanged_file_is_not_parsed_again_and_a_changed_one_is(tmp_path: Path) -> None:
+    file = tmp_path / "loan_approval.yaml"
+    shutil.copy(LOAN, file)
+    first = load_workflow(file)
+    assert load_workflow(file) is first
+    file.write_text(LOAN.read_text().replace("minimum: 0.75", "minimum: 0.76"))
+    assert load_workflow(file).evaluation.minimum == 0.76
+
+
+def test_a_loaded_workflow_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_workflow(LOAN).evaluation.minimum = 0.1
+
+
+def test_the_resolved_file_is_json_and_loads_again() -> None:
+    """`config.json` holds all that the file and the defaults say, and nothing else."""
+    workflow = load_workflow(LOAN)
+    resolved = json.loads(json.dumps(workflow.resolved(), allow_nan=False))
+    assert resolved["schedule"]["start"] == "2026-01-01"
+    resolved["schedule"]["start"] = date(2026, 1, 1)
+    assert Workflow.model_validate(resolved).resolved() == workflow.resolved()
+
+
+def test_a_mapping_is_merged_and_a_list_replaced() -> None:
+    below = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+    assert merge(below, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}
+    assert merge({"a": {"x": 1}}, {"a": None}) == {"a": None}
+
+
+def test_numbers_in_scientific_notation_are_numbers() -> None:
+    assert read("w.yaml", "a: 1e-3\nb: '1e-3'\nc: -2E5").data == {"a": 0.001, "b": "1e-3", "c": -2e5}
+
+
+def test_where_a_value_comes_from() -> None:
+    workflow = load_workflow(LOAN)
+    assert workflow.origin("evaluation", "minimum") == "loan_approval.yaml: evaluation.minimum"
+    assert workflow.origin("evaluation", "threshold") == "defaults.yaml: evaluation.threshold"
+
+
+def test_bias_bounds_follow_facets_and_metrics() -> None:
+    bounds = load_workflow(LOAN).bias_bounds()
+    assert len(bounds) == 2 * 8
+    assert bounds[1] == {
+        "facet": "sex",
+        "group": "sex = female",
+        "metric": "DPL",
+        "minimum": -0.15,
+        "maximum": 0.15,
+        "minimum_origin": "loan_approval.yaml: bias.thresholds.DPL.minimum",
+        "maximum_origin": "loan_approval.yaml: bias.thresholds.DPL.maximum",
+    }
+    of_age = bounds[8]
+    assert (of_age["group"], of_age["metric"], of_age["minimum"]) == ("age > 60", "CI", None)
+    assert of_age["maximum_origin"] == "loan_approval.yaml: bias.facets[1].thresholds.CI.maximum"
+    json.dumps(bounds, allow_nan=False)
+
+
+def test_models_hold_no_number() -> None:
+    """Numbers live in the files; a model that has one as a default hides it there."""
+
+    def defaults(model: Any) -> list[str]:
+        return [
+            f"{model.__name__}.{name}"
+            for name, field in model.model_fields.items()
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool)
+        ]
+
+    from aws_ml import schema
+
+    models = [
+        each for each in vars(schema).values() if isinstance(each, type) and issubclass(each, schema.Part)
+    ]
+    assert len(models) > 15
+    assert [name for model in models for name in defaults(model)] == []
+
+
+@pytest.mark.parametrize("name", sorted(hyperparameters.XGBOOST))
+def test_each_hyperparameter_refuses_nonsense_and_says_what_it_wants(name: str) -> None:
+    accepted = hyperparameters.XGBOOST[name]
+    assert not accepted.accepts("")
+    assert not accepted.accepts(float("nan"))
+    assert str(accepted)
+
+
+def test_hyperparameters_as_texts() -> None:
+    assert [hyperparameters.as_text(value) for value in (1, 0.1, True, "auc")] == ["1", "0.1", "true", "auc"]
+
+
+def test_reading_needs_no_heavy_library() -> None:
+    """Each DAG file does it at every parse."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from aws_ml.workflow import workflows; assert workflows();"
+        "print([m for m in ('airflow', 'boto3', 'botocore', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "plugins"
+    )
+    assert result.stdout.strip() == "[]"
