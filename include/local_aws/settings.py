@@ -18,6 +18,14 @@ class Settings:
     job_memory_gib: float = 4.0  # address-space limit of one job's processes
     check_instance_types: bool = True  # botocore's enum lags behind AWS; False accepts any ml.* type
 
+    # What the Clarify image runs: a program that keeps that image's contract.
+    clarify_program: Path = Path(__file__).parents[1] / "jobs" / "bias" / "clarify.py"
+
+    @property
+    def endpoint_url(self) -> str:
+        """The server's own address; right once the port is bound."""
+        return f"http://{self.host}:{self.port}"
+
     @property
     def jobs_dir(self) -> Path:
         """Where each job has its room."""

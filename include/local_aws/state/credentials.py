@@ -22,6 +22,7 @@ class Credential:
     session_token: str | None = None  # sessions must send it along
     expires: datetime | None = None  # UTC; the root credential never does
     role_arn: str | None = None  # the role that was assumed; None for root
+    role_id: str | None = None
     session_name: str | None = None
 
 
@@ -42,7 +43,7 @@ class Credentials:
                 found = self._records.get("root")
         return Credential(**found.body)
 
-    def issue(self, role_arn: str, session_name: str, lifetime: timedelta) -> Credential:
+    def issue(self, role_arn: str, role_id: str, session_name: str, lifetime: timedelta) -> Credential:
         """A temporary key for someone who assumed ``role_arn``."""
         credential = Credential(
             access_key="ASIA" + _letters(16),
@@ -50,6 +51,7 @@ class Credentials:
             session_token=secrets.token_urlsafe(96),
             expires=datetime.now(UTC) + lifetime,
             role_arn=role_arn,
+            role_id=role_id,
             session_name=session_name,
         )
         body: dict[str, Any] = dict(vars(credential))

@@ -42,7 +42,7 @@ def page(
     Raises:
         BadToken: the token was not made by this function.
     """
-    last = _read(token) if token else None
+    last = position(token) if token else None
     answer: list[Item] = []
     for item in items:
         if last is not None and not _behind(_listed(key(item)), last, descending):
@@ -51,6 +51,20 @@ def page(
             return answer, _write(_listed(key(answer[-1]))) if answer else token
         answer.append(item)
     return answer, None
+
+
+def position(token: str) -> list[Any]:
+    """The key of the last item that was answered, for a source that can start reading there.
+
+    Raises BadToken.
+    """
+    try:
+        key = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        key = None
+    if not isinstance(key, list):
+        raise BadToken(f"The continuation token '{token}' is not valid.")
+    return key
 
 
 def _behind(key: list[Any], last: list[Any], descending: bool) -> bool:
@@ -66,13 +80,3 @@ def _listed(key: Key) -> list[Any]:
 
 def _write(key: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
-def _read(token: str) -> list[Any]:
-    try:
-        key = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        key = None
-    if not isinstance(key, list):
-        raise BadToken(f"The continuation token '{token}' is not valid.")
-    return key

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, BinaryIO
+from typing import Any
 
 import botocore.session
 from botocore.model import OperationModel, ServiceModel
+
+from local_aws.wire.payload import Payload
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,20 @@ class Call:
     service: str  # botocore's service name, e.g. "sagemaker-runtime"
     operation: str  # e.g. "InvokeEndpoint"
     parameters: dict[str, Any]  # as botocore's input shape has them, timestamps as datetime (UTC)
-    body: BinaryIO | None  # the streaming payload, already un-chunked; None when the operation has none
+    body: Payload | None  # the body when it is itself a member of the input, e.g. PutObject's Body
     headers: Mapping[str, str]  # lower-case names
     region: str
     account_id: str
     access_key: str
     request_id: str
     base_url: str  # "http://127.0.0.1:4566", for answers that carry an address
+
+    @property
+    def stream(self) -> Payload:
+        """The body of an operation that has one."""
+        if self.body is None:
+            raise TypeError(f"{self.service}.{self.operation} has no streamed body")
+        return self.body
 
 
 # A handler gets the context that the app was built with (see services.context.Context) and the call;
@@ -44,6 +53,7 @@ class Registry:
     """All emulated operations, by service and operation name."""
 
     handlers: dict[tuple[str, str], Handler] = field(default_factory=dict)
+    services: set[str] = field(default_factory=set)  # those with at least one operation
 
     def operation(self, service: str, name: str) -> Callable[[Handler], Handler]:
         """Register the decorated function as the handler of ``service.name``."""
@@ -54,6 +64,7 @@ class Registry:
             if not handler.__doc__:
                 raise ValueError(f"{service}.{name}: the handler needs a docstring")
             self.handlers[service, name] = handler
+            self.services.add(service)
             return handler
 
         return register
