@@ -181,7 +181,7 @@ class Engine:
 
     def recover(self) -> None:
         """End what an earlier life of the stand-in left: kill its processes, fail its jobs, clear rooms."""
-        killed = process.kill_marked(self.settings.jobs_dir)
+        killed = process.kill_marked(self.settings.jobs_dir.absolute())
         if killed:
             LOG.warning("killed %d processes of an earlier life", killed)
         for kind in self._kinds.values():
@@ -201,7 +201,7 @@ class Engine:
             if job.future and job.future.cancel():
                 self._end(job.ref, self._kinds[job.ref.kind].life.failed, LEFT_BEHIND)
         wait_for([job.future for job in jobs if job.future], CLOSING_SECONDS)
-        process.kill_marked(self.settings.jobs_dir)
+        process.kill_marked(self.settings.jobs_dir.absolute())
         self._workers.shutdown()
 
     # --- for the services ---------------------------------------------------------------------------
@@ -347,7 +347,7 @@ class Engine:
 
     def _open_room(self, job: _Job) -> Room:
         """A new directory: a job may be deleted and made again by that name before the old room is gone."""
-        parent = self.settings.jobs_dir / job.ref.kind
+        parent = self.settings.jobs_dir.absolute() / job.ref.kind
         parent.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.-]", "_", job.ref.key)[:40]
         room = Room(

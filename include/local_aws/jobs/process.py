@@ -70,10 +70,12 @@ def clean_environment(room: Path) -> dict[str, str]:
     """What every job's environment starts from; nothing of the stand-in's own leaks in.
 
     The first entry of PATH is the directory of this interpreter, so that "python3" is the job libraries'.
+    What a job installs with pip goes into its room and leaves the environment that all jobs share alone.
     Two threads per numeric library: jobs share the machine with Airflow and with each other.
     """
     (room / "home").mkdir(exist_ok=True)
     (room / "tmp").mkdir(exist_ok=True)
+    packages = str(room / "home" / "packages")
     interpreter = str(Path(sys.executable).parent)
     threads = str(min(2, os.cpu_count() or 1))
     return {
@@ -82,6 +84,8 @@ def clean_environment(room: Path) -> dict[str, str]:
         "TMPDIR": str(room / "tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        "PIP_TARGET": packages,
+        "PYTHONPATH": packages,
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAGEMAKER_BASE_DIR": "/opt/ml",
         "OMP_NUM_THREADS": threads,

@@ -1,0 +1,51 @@
+"""Which program an image runs when a job does not name its own.
+
+image          processing              training
+scikit_learn   the job must name one   AWS's training toolkit: script mode
+xgboost        the job must name one   script mode, or the built-in algorithm when no script is named
+clarify        the bias report         none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_aws.images.catalog import Image
+from local_aws.settings import Settings
+
+SCRIPT_PARAMETER = "sagemaker_program"  # the hyperparameter that makes a training job a script-mode job
+
+
+@dataclass(frozen=True)
+class Program:
+    """An image's ENTRYPOINT."""
+
+    argv: list[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+# The toolkit (sagemaker-training) reads /opt/ml/input/config, fetches and unpacks
+# `sagemaker_submit_directory`, installs its requirements.txt into the room and runs `sagemaker_program`.
+# Without SM_STUDIO_LOCAL_MODE it waits for a host called algo-1 to appear in the DNS.
+TOOLKIT = Program(["python3", "-m", "sagemaker_training.cli.train"], {"SM_STUDIO_LOCAL_MODE": "true"})
+
+# -P keeps the program's directory off sys.path, where xgboost.py would hide the library.
+XGBOOST = Program(["python3", "-P", str(Path(__file__).with_name("xgboost_program.py"))])
+
+
+def processing_program(image: Image, settings: Settings) -> Program | None:
+    """What a processing job runs without ContainerEntrypoint; ``None`` when the image has nothing to run."""
+    if image.name != "clarify":
+        return None
+    # .../jobs/bias/clarify.py, which imports the package `jobs`
+    program = settings.clarify_program
+    return Program(["python3", str(program)], {"PYTHONPATH": str(program.parents[2])})
+
+
+def training_program(image: Image, hyperparameters: Mapping[str, str]) -> Program | None:
+    """What a training job runs without ContainerEntrypoint; ``None`` when the image does not train."""
+    if image.name == "xgboost" and SCRIPT_PARAMETER not in hyperparameters:
+        return XGBOOST
+    return TOOLKIT if image.name in ("scikit_learn", "xgboost") else None
