@@ -284,7 +284,7 @@ def job_name(
     identity = "\0".join([workflow, step, run_key, dag_id, run_id, task_id, str(map_index)])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
     tail = f"-{legal(step)}-{run_key.replace('-', '')}-{digest}"
-    return legal(workflow)[: max(limit - SUFFIX_ROOM - len(tail), 1)].rstrip("-") + tail
+    return legal(workflow)[: max(limit - SUFFIX_ROOM - len(tail), 1)] + tail
 
 
 def attempt_name(name: str, attempt: int) -> str:

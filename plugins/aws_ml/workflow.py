@@ -132,7 +132,7 @@ def parse(file: str, text: str, defaults: Document) -> Workflow:
     origins = {path: defaults.file for path in defaults.lines if path not in document.lines}
 
     def located(problem: Problem) -> str:
-        """The problem with its file and line; what is nowhere written is looked for in the workflow's file."""
+        """The problem with its file and line; what is nowhere written counts as the workflow's."""
         path = problem.path
         if path in defaults.lines and path not in document.lines:
             return f"{defaults.file}:{defaults.lines[path]}: {problem}"
