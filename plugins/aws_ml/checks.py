@@ -44,6 +44,19 @@ def check_schedule(workflow: Workflow) -> Iterator[Problem]:
         yield Problem(("schedule", "timezone"), found(zone, "an IANA time zone such as UTC or Europe/Paris"))
 
 
+def check_texts(workflow: Workflow) -> Iterator[Problem]:
+    """No text would be taken for a template: requests carry them through Airflow's rendering."""
+    parts: list[tuple[KeyPath, object]] = [((), workflow.resolved())]
+    while parts:
+        path, value = parts.pop(0)
+        if isinstance(value, dict):
+            parts += [((*path, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            parts += [((*path, index), inner) for index, inner in enumerate(value)]
+        elif isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#")):
+            yield Problem(path, found(value, "texts without {{, {% and {#, which Airflow would fill in"))
+
+
 def check_capacity(workflow: Workflow) -> Iterator[Problem]:
     """Glue has two sizes of Python shell job."""
     capacity = workflow.cleaning.max_capacity
@@ -286,7 +299,7 @@ def check_images(workflow: Workflow) -> Iterator[Problem]:
 # Columns that are named must exist before anything is asked about them.
 FIRST_CHECKS = [check_schedule, check_format, check_columns, check_references, check_metrics]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]
-OTHER_CHECKS = [check_capacity, check_training, check_images]
+OTHER_CHECKS = [check_texts, check_capacity, check_training, check_images]
 
 
 def check(workflow: Workflow) -> list[Problem]:

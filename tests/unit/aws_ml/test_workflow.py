@@ -176,6 +176,12 @@ def test_the_good_file_is_good() -> None:
             "unknown key",
         ),
         # the rest
+        (
+            {"data__columns__3__allowed__0": "{{ var.value.secret }}"},
+            "data.columns[3].allowed[0]",
+            "without {{",
+        ),
+        ({"description": "a {% raw %}"}, "description", "which Airflow would fill in"),
         ({"schedule__cron": "every day"}, "schedule.cron", "five cron fields"),
         ({"schedule__cron": "61 6 * * *"}, "schedule.cron", "five cron fields"),
         ({"schedule__timezone": "Mars/Olympus"}, "schedule.timezone", "IANA time zone"),
