@@ -155,16 +155,9 @@ def number(value: object) -> tuple[float | None, str]:
 def judged(bound: Mapping[str, Any], value: float | None, reason: str) -> Verdict:
     """The verdict on one metric of one facet."""
     low, high = bound.get("minimum"), bound.get("maximum")
-    if low is None and high is None:
-        finding = Finding.NOT_BOUNDED
-    elif value is None:
-        finding = Finding.NOT_COMPUTABLE
-    elif low is not None and value < low:
-        finding = Finding.BELOW
-    elif high is not None and value > high:
-        finding = Finding.ABOVE
-    else:
-        finding = Finding.WITHIN
+    finding, says = compared(bound, value, reason)
+    metric = PRE_TRAINING.get(bound["metric"])
+    title = f"{metric.title} ({metric.name})" if metric else bound["metric"]
     return Verdict(
         facet=bound["facet"],
         group=bound["group"],
@@ -175,36 +168,31 @@ def judged(bound: Mapping[str, Any], value: float | None, reason: str) -> Verdic
         minimum_origin=bound.get("minimum_origin"),
         maximum_origin=bound.get("maximum_origin"),
         finding=finding,
-        sentence=sentence(bound, value, reason, finding),
+        sentence=f"{title} for {bound['group']} is {says}.",
     )
 
 
-def sentence(bound: Mapping[str, Any], value: float | None, reason: str, finding: Finding) -> str:
-    """One line on one metric: what it is, its value, and how that lies to the bounds."""
-    metric = PRE_TRAINING.get(bound["metric"])
-    title = f"{metric.title} ({metric.name})" if metric else bound["metric"]
-    subject = f"{title} for {bound['group']}"
+def compared(bound: Mapping[str, Any], value: float | None, reason: str) -> tuple[Finding, str]:
+    """How a value lies to its bounds, and the end of the sentence that says so."""
     low, high = bound.get("minimum"), bound.get("maximum")
-    span = " and ".join(
-        [*([] if low is None else [f"at least {low:g}"]), *([] if high is None else [f"at most {high:g}"])]
-    )
-    match finding:
-        case Finding.NOT_BOUNDED:
-            return f"{subject} is {'not computable' if value is None else f'{value:.4g}'}; it has no bound."
-        case Finding.NOT_COMPUTABLE:
-            return f"{subject} is not computable: {reason}. It must be {span}."
-        case Finding.BELOW:
-            return (
-                f"{subject} is {exact(value)}, below the minimum of {low:g} ({bound.get('minimum_origin')})."
-            )
-        case Finding.ABOVE:
-            return (
-                f"{subject} is {exact(value)}, above the maximum of {high:g} ({bound.get('maximum_origin')})."
-            )
-        case Finding.WITHIN:
-            return f"{subject} is {value:.4g}, within its bounds ({span})."
+    ends = [f"at least {low:g}"] if low is not None else []
+    ends += [f"at most {high:g}"] if high is not None else []
+    span = " and ".join(ends)
+    if not ends:
+        shown = "not computable" if value is None else f"{value:.4g}"
+        return Finding.NOT_BOUNDED, f"{shown}; it has no bound"
+    if value is None:
+        return Finding.NOT_COMPUTABLE, f"not computable: {reason}; it must be {span}"
+    if low is not None and value < low:
+        says = f"{beside(value, low)}, below the minimum of {low:g} ({bound.get('minimum_origin')})"
+        return Finding.BELOW, says
+    if high is not None and value > high:
+        says = f"{beside(value, high)}, above the maximum of {high:g} ({bound.get('maximum_origin')})"
+        return Finding.ABOVE, says
+    return Finding.WITHIN, f"{value:.4g}, within its bounds ({span})"
 
 
-def exact(value: float | None) -> str:
-    """A value beside the bound that it breaks: all digits, lest the two look equal."""
-    return f"{value:.4g}" if value is not None and float(f"{value:.4g}") == value else f"{value!r}"
+def beside(value: float, bound: float) -> str:
+    """A value as it stands beside the bound that it breaks: short, unless the two would look equal."""
+    short = f"{value:.4g}"
+    return repr(value) if short == f"{bound:.4g}" else short
