@@ -73,7 +73,10 @@ class Model(Protocol):
     """A loaded model, by whatever means."""
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
-        """Answer one invocation. Raises Unanswerable, or whatever the user's code raises."""
+        """Answer one invocation. ``content_type`` is empty when the caller did not say.
+
+        Raises Unanswerable, or whatever the user's code raises.
+        """
 
 
 # --- formats ---------------------------------------------------------------------------------------------
@@ -167,6 +170,7 @@ class ScriptModel:
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
         """transform_fn's answer, or input_fn, predict_fn and output_fn after each other."""
         own = self.functions
+        content_type = content_type or JSON
         payload = body.decode("utf-8") if _is_text(content_type) else body
         if own.transform_fn is not None:
             return _as_answer(self._call(own.transform_fn, self.model, payload, content_type, accept), accept)
@@ -305,6 +309,7 @@ class XgboostAlgorithm:
 
     In: text/csv without label and header, text/libsvm. Out: text/csv (the scores of all rows in one line,
     as AWS still has it), application/json ``{"predictions": [{"score": 0.4}]}``, application/jsonlines.
+    What it cannot answer it says in plain text.
     """
 
     def __init__(self, model_dir: Path) -> None:
@@ -319,25 +324,31 @@ class XgboostAlgorithm:
                 f"model.tar.gz holds no file xgboost-model; it holds {', '.join(names) or 'nothing'}."
             )
         self.booster = xgboost.Booster()
-        self.booster.load_model(file)
+        self.booster.load_model(bytearray(file.read_bytes()))  # by name it would warn of the missing suffix
         # A booster that stopped early predicts with the trees up to its best round.
         best = self.booster.attr("best_iteration")
         self.rounds = (0, int(best) + 1) if best is not None else (0, 0)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
-        """The scores of the rows in the body."""
+        """The scores of the rows in the body, or the reason why there are none."""
         if not body:
             return Answer(b"", CSV, HTTPStatus.NO_CONTENT)
         try:
-            data = matrix(body, content_type or CSV, self.booster.num_features())
+            return self._score(body, content_type, accept)
+        except Unanswerable as error:
+            return Answer(str(error).encode(), "text/plain", error.status)
+
+    def _score(self, body: bytes, content_type: str, accept: str) -> Answer:
+        kind = media_type(content_type or CSV)
+        try:
+            data = matrix(body, kind, self.booster.num_features())
         except ValueError as error:
-            kind = media_type(content_type or CSV)
             raise Unanswerable(415, f"Loading {kind} data failed: {error}") from error
         try:
-            scores = self.predict(data, media_type(content_type or CSV))
+            scores = self.predict(data, kind)
         except ValueError as error:  # xgboost's own error is one
             raise Unanswerable(400, f"Unable to evaluate payload provided: {error}") from error
-        return self.encode(scores, CSV if accept in ("", "*/*") else media_type(accept))
+        return self.encode(scores, media_type(accept))
 
     def predict(self, data: Any, kind: str) -> list[Any]:
         """The scores, one a row; a list a row where the objective gives one score a class."""
@@ -448,7 +459,7 @@ class Server:
         return [answer.body]
 
     def _invoke(self, environ: dict[str, Any]) -> Answer:
-        content_type = environ.get("CONTENT_TYPE") or JSON
+        content_type = environ.get("CONTENT_TYPE", "")
         accept = environ.get("HTTP_ACCEPT", "")
         if not accept or "*/*" in accept:
             accept = self.default_accept

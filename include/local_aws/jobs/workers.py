@@ -28,7 +28,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from local_aws.jobs.logpump import LogPump
-from local_aws.jobs.process import Limits, StopSignal, kill_session, launch, watch
+from local_aws.jobs.process import Limits, StopSignal, kill_marked, kill_session, launch, watch
 from local_aws.state.logs import Logs, now_ms
 
 LOG = logging.getLogger(__name__)
@@ -301,6 +301,7 @@ class Worker:
             self.plan.memory_bytes, None, GRACE_SECONDS, regularly=lambda: self._ping_regularly(life)
         )
         ended = watch(process, limits, self._stop)
+        kill_marked(self.plan.room)  # children that left the session would hold the log open
         with self._changed:
             self._life = None
             self._changed.notify_all()
@@ -310,7 +311,7 @@ class Worker:
         if life.verdict:
             return life.verdict
         if ended.cause == "out_of_memory":
-            return "the worker ran out of memory and was killed"
+            return "the worker was killed: it outgrew its memory, or someone else killed it"
         said = f'; its last line was "{life.last_line}"' if life.last_line else ""
         return f"the worker ended with exit status {ended.code}{said}"
 
