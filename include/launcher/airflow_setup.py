@@ -77,6 +77,8 @@ def environment(
         "SCHEDULER__USE_JOB_SCHEDULE": str(choices.schedule),
         # Else clearing a green task of a remote job would hand back the old job instead of running a new one.
         "STATE_STORE__CLEAR_ON_SUCCESS": "True",
+        # Two busy cores may answer a task late; a client that repeats its call makes them busier.
+        "WORKERS__EXECUTION_API_TIMEOUT": "30",
         # A worker that dies is noticed within half a minute instead of five.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",

@@ -83,9 +83,14 @@ class Airflow:
         """
         return dict(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}"))
 
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """All runs of a DAG."""
-        return list(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"])
+    def runs(self, dag_id: str, *states: str) -> list[dict[str, Any]]:
+        """The latest hundred runs of a DAG, in these states only if any are given."""
+        query = urllib.parse.urlencode([("limit", 100), ("order_by", "-id"), *(("state", s) for s in states)])
+        return list(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"])
+
+    def fail(self, dag_id: str, run_id: str) -> None:
+        """Mark a run as failed, which ends its tasks."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}", {"state": "failed"})
 
     def task_instances(self, dag_ids: list[str], run_ids: list[str]) -> list[TaskInstance]:
         """The tasks of several runs at once."""

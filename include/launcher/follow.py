@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from launcher.api import Airflow, NotThere, TaskInstance
 from launcher.stack import Stack
@@ -25,22 +27,12 @@ class Outcome:
     state: str  # the parent run's
     tasks: list[TaskInstance]  # of the parent and all stages
     seconds: float
+    stages: dict[str, float]  # seconds that each stage's run took; only of the stages that were run
 
     @property
     def green(self) -> bool:
         """Every task did what it should. A skipped one is the other way of a branch."""
         return self.state == "success" and all(task.state in GOOD for task in self.tasks)
-
-    def stage_seconds(self) -> dict[str, float]:
-        """How long each stage took, from its first task's start to its last task's end."""
-        spans: dict[str, float] = {}
-        for stage in STAGES:
-            mine = [task for task in self.tasks if task.stage == stage and task.start_date and task.end_date]
-            if mine:
-                first = min(_moment(task.start_date) for task in mine)
-                last = max(_moment(task.end_date) for task in mine)
-                spans[stage] = (last - first).total_seconds()
-        return spans
 
     @property
     def failed(self) -> list[TaskInstance]:
@@ -81,9 +73,11 @@ def follow(
         return state if state in ("success", "failed") else None
 
     state = stack.processes.wait_until(ended, seconds, f"the run {run_id}")
-    run = airflow.run(parent, run_id)
-    duration = (_moment(run["end_date"]) - _moment(run["start_date"])).total_seconds()
-    return Outcome(state, list(tasks), duration)
+    stages: dict[str, float] = {}
+    for stage in STAGES:
+        with suppress(NotThere):
+            stages[stage] = _seconds(airflow.run(f"{workflow}.{stage}", child_run_id(run_id)))
+    return Outcome(state, list(tasks), _seconds(airflow.run(parent, run_id)), stages)
 
 
 def task_line(task: TaskInstance) -> str:
@@ -106,10 +100,8 @@ def task_log(airflow_home: Path, task: TaskInstance) -> Path:
 
 def error_of(airflow: Airflow, task: TaskInstance, log: Path) -> str:
     """What a failed task said: the error it left for the parent, else the last error in its log."""
-    try:
+    with suppress(NotThere):
         return str(airflow.xcom(task, "error"))
-    except NotThere:
-        pass
     try:
         lines = log.read_text(errors="replace").splitlines()
     except FileNotFoundError:
@@ -124,7 +116,7 @@ def error_of(airflow: Airflow, task: TaskInstance, log: Path) -> str:
     return "it left no message"
 
 
-def _moment(value: str | None) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(
-        value.replace("Z", "+00:00") if value else "1970-01-01T00:00:00+00:00"
-    )
+def _seconds(run: dict[str, Any]) -> float:
+    """How long a finished run took."""
+    start, end = (datetime.datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+    return (end - start).total_seconds()

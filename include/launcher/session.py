@@ -13,7 +13,7 @@ import time
 from types import FrameType
 
 from launcher import airflow_setup, bench, processes
-from launcher.follow import Outcome, error_of, follow, task_line, task_log
+from launcher.follow import PARENT, STAGES, Outcome, error_of, follow, task_line, task_log
 from launcher.landing import land, prepare_account
 from launcher.problem import Problem
 from launcher.settings import Choices, choices_from_environment
@@ -78,8 +78,10 @@ def run(choices: Choices) -> int:
 
 def run_workflow(stack: Stack, choices: Choices) -> Outcome:
     """Trigger the parent for the chosen day and print its tasks as they end."""
-    dag_id = f"{choices.workflow}.ml_workflow"
+    dag_id = f"{choices.workflow}.{PARENT}"
     stack.wait_for_dag(dag_id)
+    if stack.is_ours:
+        end_leftovers(stack, choices.workflow)
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     run_id = f"manual__{choices.date}__{now}"
     stack.airflow.trigger(dag_id, {"partition": choices.date}, run_id)
@@ -92,6 +94,16 @@ def run_workflow(stack: Stack, choices: Choices) -> Outcome:
     return outcome
 
 
+def end_leftovers(stack: Stack, workflow: str) -> None:
+    """End the runs that an interrupted `make run` has left in Airflow's database: ours would queue behind them."""
+    airflow = stack.airflow
+    for stage in (PARENT, *STAGES):
+        dag_id = f"{workflow}.{stage}"
+        for run in airflow.runs(dag_id, "running", "queued"):
+            airflow.fail(dag_id, run["dag_run_id"])
+            print(f"ended         {dag_id} {run['dag_run_id']}, which an earlier run had left unfinished")
+
+
 def up(choices: Choices) -> int:
     """Start everything, leave it running, say where it is."""
     stack = Stack(choices)
@@ -101,7 +113,7 @@ def up(choices: Choices) -> int:
         try:
             stack.start()
             prepare_account(stack)
-            stack.wait_for_dag(f"{choices.workflow}.ml_workflow")
+            stack.wait_for_dag(f"{choices.workflow}.{PARENT}")
         except BaseException:
             _stop(stack)
             raise

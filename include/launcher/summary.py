@@ -71,7 +71,7 @@ def summarize(stack: Stack, choices: Choices, outcome: Outcome, seconds: float) 
     for key in reports.found:
         if key.endswith(".html"):
             print(f"              open {(reports.folder / key).as_uri()}")
-    stages = ", ".join(f"{stage} {took:.0f} s" for stage, took in outcome.stage_seconds().items())
+    stages = ", ".join(f"{stage} {took:.0f} s" for stage, took in outcome.stages.items())
     print(f"time          {seconds:.0f} s in all; the run {outcome.seconds:.0f} s ({stages})")
     print(f"result        {'all tasks green' if outcome.green else 'NOT green'}")
     return answered

@@ -27,11 +27,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
-from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
 
 from aws_ml.waiters import patience
 
@@ -80,7 +81,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         )
         self.poll_seconds = poll_seconds
 
-    def execute(self, context: Any) -> str | None:
+    def execute(self, context: Any) -> str:
         """Start, join, take or clear the run, as the module's table says."""
         ti, run_id = context["ti"], str(self.trigger_run_id)
         self.poke_interval = math.ceil(patience.poll_seconds(self.poll_seconds))
@@ -132,7 +133,22 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         state = ti.get_dagrun_state(dag_id=self.trigger_dag_id, run_id=run_id)
         return str(getattr(state, "value", state))
 
-    def _wait(self, run_id: str) -> None:
+    def _start(self, run_id: str, *, clear: bool) -> None:
+        """Start the run, or clear it.
+
+        The stock operator fails when the run is there. But Airflow's client repeats a call whose answer is
+        late, and is then told of the run that its own first call has started.
+        """
+        from airflow.sdk.execution_time import task_runner
+
+        request = TriggerDagRun(
+            dag_id=self.trigger_dag_id, run_id=run_id, conf=self.conf, logical_date=None, reset_dag_run=clear
+        )
+        answer = task_runner.SUPERVISOR_COMMS.send(request)
+        if isinstance(answer, ErrorResponse) and answer.error != ErrorType.DAGRUN_ALREADY_EXISTS:
+            raise AirflowRuntimeError(answer)
+
+    def _wait(self, run_id: str) -> NoReturn:
         self.defer(
             trigger=DagStateTrigger(
                 dag_id=self.trigger_dag_id,
@@ -144,7 +160,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
             method_name="execute_complete",
         )
 
-    def _fail(self, context: Any, run_id: str) -> None:
+    def _fail(self, context: Any, run_id: str) -> NoReturn:
         """Fail for good, naming the stage, the tasks that failed and what they said."""
         ti = context["ti"]
         context["task_state_store"].set(LIFE, {"max_tries": ti.max_tries, "state": FAILED_WITH_CHILD})
