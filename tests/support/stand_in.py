@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class StandIn:
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
         self._known: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
         self.start()
 
     def start(self) -> None:
@@ -87,15 +89,22 @@ class StandIn:
         return self._process.pid
 
     def client(self, service: str, **options: Any) -> Any:
-        """A boto3 client that signs with the stand-in's own key."""
-        import boto3
+        """A boto3 client that signs with the stand-in's own key; it outlives a restart."""
+        if options:
+            return self._session.client(service, **{"endpoint_url": self.endpoint_url, **options})
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, endpoint_url=self.endpoint_url)
+        return self._clients[service]
 
-        session = boto3.session.Session(
+    @cached_property
+    def _session(self) -> Any:
+        import boto3  # here, because not every test that starts a stand-in talks to it
+
+        return boto3.session.Session(
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             region_name=self.region,
         )
-        return session.client(service, **{"endpoint_url": self.endpoint_url, **options})
 
     def env(self) -> dict[str, str]:
         """The variables that make any AWS program talk to this stand-in."""
