@@ -173,7 +173,7 @@ class Training(Part):
 class Evaluation(Part):
     """What the model must reach on the held-out split."""
 
-    metric: Literal["auc", "accuracy", "f1"]
+    metric: Literal["auc", "accuracy", "f1", "precision", "recall"]
     minimum: Share
     threshold: Share  # a score at or above it is called positive
 
