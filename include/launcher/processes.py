@@ -176,14 +176,18 @@ def stop_sessions(leaders: Iterable[int], *, grace: float) -> None:
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline and any(_running(pid) for pid in sessions):
             time.sleep(0.05)
-    for pid in members(sessions):
-        _signal(pid, signal.SIGKILL)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while (left := members(sessions)) and time.monotonic() < deadline:
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def members(sessions: set[int]) -> list[int]:
-    """The process ids of all that belong to these sessions."""
+    """The process ids of all that belong to these sessions and run."""
     everybody = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-    return [pid for pid in everybody if (status := _status(pid)) and status.session in sessions]
+    statuses = ((pid, _status(pid)) for pid in everybody)
+    return [pid for pid, status in statuses if status and status.session in sessions and status.state != "Z"]
 
 
 def last_lines(log: Path, count: int = 15) -> str:

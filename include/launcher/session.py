@@ -95,7 +95,7 @@ def run_workflow(stack: Stack, choices: Choices) -> Outcome:
 
 
 def end_leftovers(stack: Stack, workflow: str) -> None:
-    """End the runs that an interrupted `make run` has left in Airflow's database: ours would queue behind them."""
+    """End what an interrupted `make run` has left in Airflow's database: ours would queue behind it."""
     airflow = stack.airflow
     for stage in (PARENT, *STAGES):
         dag_id = f"{workflow}.{stage}"

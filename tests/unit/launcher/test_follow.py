@@ -1,0 +1,75 @@
+"""What the launcher says about a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher.api import TaskInstance
+from launcher.follow import Outcome, task_line, task_log
+from launcher.summary import _bounds
+
+
+def task(stage: str, task_id: str, state: str) -> TaskInstance:
+    return TaskInstance(
+        dag_id=f"loan_approval.{stage}",
+        run_id="r",
+        task_id=task_id,
+        map_index=-1,
+        state=state,
+        try_number=2,
+        start_date=None,
+        end_date=None,
+        duration=1.25,
+    )
+
+
+def test_a_skipped_branch_is_green() -> None:
+    """The way not taken is skipped: all went as it should."""
+    tasks = [
+        task("ingest_analyze", "publish_partition", "success"),
+        task("ingest_analyze", "stop", "skipped"),
+    ]
+    assert Outcome("success", tasks, 1.0, {}).green
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed", "running"])
+def test_anything_else_is_not_green(state: str) -> None:
+    assert not Outcome("success", [task("train_tune", "train_model", state)], 1.0, {}).green
+    assert not Outcome("failed", [task("train_tune", "train_model", "success")], 1.0, {}).green
+
+
+def test_the_cause_is_told_before_its_consequence() -> None:
+    """The parent's task fails because the stage's did: the stage's is the one to look at."""
+    cause, consequence = (
+        task("train_tune", "train_model", "failed"),
+        task("ml_workflow", "train_tune", "failed"),
+    )
+    assert Outcome("failed", [consequence, cause], 1.0, {}).failed == [cause]
+    assert Outcome("failed", [consequence], 1.0, {}).failed == [consequence]
+
+
+def test_a_task_is_one_line() -> None:
+    line = task_line(task("train_tune", "train_model", "success"))
+    assert line.split() == ["✓", "train_tune", "train_model", "success", "1.2", "s"]
+
+
+def test_the_log_of_the_latest_attempt() -> None:
+    log = task_log(Path("airflow"), task("train_tune", "train_model", "failed"))
+    assert str(log) == (
+        "airflow/logs/dag_id=loan_approval.train_tune/run_id=r/task_id=train_model/attempt=2.log"
+    )
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "words"),
+    [
+        (None, None, "no bounds"),
+        (None, 0.2, "at most 0.2"),
+        (-1, None, "at least -1"),
+        (-0.1, 0.1, "-0.1 to 0.1"),
+    ],
+)
+def test_bounds_in_words(minimum: float | None, maximum: float | None, words: str) -> None:
+    assert _bounds(minimum, maximum) == words
