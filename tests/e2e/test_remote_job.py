@@ -1,0 +1,226 @@
+"""The operator base in a real Airflow: whatever dies, one task has one job on AWS at a time.
+
+Every test looks at both sides: what Airflow made of the task, and which jobs AWS has.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from launcher.api import TaskInstance
+from launcher.stack import Stack
+
+WAIT = "import pathlib,time\nwhile not pathlib.Path({!r}).exists(): time.sleep(.05)"
+FLAVOURS = ["sync", "deferred"]
+
+
+@dataclass
+class Job:
+    """One run of one task, seen from both sides."""
+
+    stack: Stack
+    flavour: str
+    gate: Path
+
+    def __post_init__(self) -> None:
+        self.run_id = f"manual__{uuid.uuid4().hex[:8]}"
+        self.name = f"e2e-{uuid.uuid4().hex[:8]}"
+        self.dag_id = f"remote.{self.flavour}"
+
+    @property
+    def sagemaker(self) -> Any:
+        environment = self.stack.connection.environment()
+        return boto3.client(
+            "sagemaker",
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def start(self, **conf: Any) -> None:
+        self.stack.wait_for_dag(self.dag_id)
+        program = WAIT.format(str(self.gate))
+        self.stack.airflow.trigger(self.dag_id, {"name": self.name, "program": program, **conf}, self.run_id)
+
+    def on_aws(self) -> dict[str, str]:
+        """State of every job of this task, by attempt."""
+        found = self.sagemaker.list_processing_jobs(NameContains=self.name)["ProcessingJobSummaries"]
+        return {
+            job["ProcessingJobName"].removeprefix(f"{self.name}-"): job["ProcessingJobStatus"]
+            for job in found
+        }
+
+    def task(self) -> TaskInstance:
+        (task,) = self.stack.airflow.task_instances([self.dag_id], [self.run_id])
+        return task
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
+        self.stack.processes.wait_until(lambda: condition() or None, seconds, what)
+
+    def until_at_work(self, attempt: str = "1") -> None:
+        """The job runs, and the task waits for it where it should."""
+        waits = "deferred" if self.flavour.startswith("deferred") else "running"
+        self.until(
+            lambda: (
+                self.on_aws().get(attempt) == "InProgress"
+                and self.task().state == waits
+                and self.watched(attempt)
+            ),
+            "the job and its task",
+        )
+
+    def watched(self, attempt: str) -> bool:
+        """Whether somebody polls the job: a worker, or the triggerer, which starts a trigger when it can."""
+        home = self.stack.choices.layout.airflow_home
+        logs = (home / "logs" / f"dag_id={self.dag_id}" / f"run_id={self.run_id}").rglob("*.log")
+        return any(f"{self.name}-{attempt} is InProgress" in log.read_text() for log in logs)
+
+    def until_task(self, *states: str, seconds: float = 90) -> TaskInstance:
+        self.until(lambda: self.task().state in states, f"the task to be {' or '.join(states)}", seconds)
+        return self.task()
+
+    def until_aws(self, jobs: dict[str, str]) -> None:
+        self.until(lambda: self.on_aws() == jobs, f"AWS to have {jobs}")
+
+    def mark_failed(self) -> None:
+        path = f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/job"
+        self.stack.airflow._call("PATCH", path, {"new_state": "failed"})
+
+    def pid(self) -> int:
+        """Process of the running task."""
+        path = f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/job"
+        return int(self.stack.airflow._call("GET", path)["pid"])
+
+    def result(self) -> Any:
+        return self.stack.airflow.xcom(self.task(), "return_value")
+
+
+@pytest.fixture
+def job_of(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], Job]]:
+    gate = tmp_path / "gate"
+    yield lambda flavour: Job(stack, flavour, gate)
+    gate.touch()  # let jobs end that a failed test left behind
+
+
+@pytest.fixture(params=FLAVOURS)
+def job(request: pytest.FixtureRequest, job_of: Callable[[str], Job]) -> Job:
+    return job_of(request.param)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_killed_worker_costs_a_retry_but_no_second_job(job_of: Callable[[str], Job]) -> None:
+    """SIGKILL of the whole worker, mid-job: the retry adopts the job and gives its result."""
+    job = job_of("sync")
+    job.start()
+    job.until_at_work()
+    pid = job.pid()
+    os.kill(parent_of(pid), signal.SIGKILL)  # first the worker, or it would still tell Airflow
+    os.kill(pid, signal.SIGKILL)
+    job.until(lambda: job.task().try_number == 2 and job.task().state == "running", "the retry", 120)
+    assert job.on_aws() == {"1": "InProgress"}
+    job.gate.touch()
+    assert job.until_task("success", "failed").state == "success"
+    assert job.on_aws() == {"1": "Completed"}
+    assert job.result()["name"] == f"{job.name}-1"
+
+
+def test_a_worker_killed_after_create_costs_a_retry_but_no_second_job(job: Job) -> None:
+    """SIGKILL between the Create call and the wait, where nobody but the store knows of the job."""
+    job.start(die="created")
+    job.until(lambda: job.task().try_number == 2, "the retry")
+    job.until_at_work()
+    job.gate.touch()
+    assert job.until_task("success", "failed").state == "success"
+    assert job.on_aws() == {"1": "Completed"}
+    assert job.result()["name"] == f"{job.name}-1"
+
+
+def test_a_worker_killed_at_its_resumption_costs_a_retry_but_no_second_job(
+    job_of: Callable[[str], Job],
+) -> None:
+    """SIGKILL when the trigger has fired: the retry adopts the finished job without waiting."""
+    job = job_of("deferred")
+    job.gate.touch()
+    job.start(die="resumed")
+    assert job.until_task("success", "failed").try_number == 2
+    assert job.task().state == "success"
+    assert job.on_aws() == {"1": "Completed"}
+    assert job.result()["name"] == f"{job.name}-1"
+
+
+def test_a_killed_triggerer_costs_nothing(job_of: Callable[[str], Job]) -> None:
+    """SIGKILL of the triggerer, mid-job: the next one takes the trigger up, the job runs on."""
+    job = job_of("deferred")
+    job.start()
+    job.until_at_work()
+    job.stack.processes.stop("triggerer", kill=True)
+    job.stack.start_airflow_part("triggerer")
+    job.gate.touch()
+    assert job.until_task("success", "failed", seconds=120).state == "success"
+    assert job.task().try_number == 1
+    assert job.on_aws() == {"1": "Completed"}
+
+
+def test_a_task_that_is_marked_failed_stops_its_job(job: Job) -> None:
+    """On the worker by on_kill, on the triggerer by the trigger's."""
+    job.start()
+    job.until_at_work()
+    job.mark_failed()
+    job.until_aws({"1": "Stopped"})
+    assert job.task().state == "failed"
+
+
+def test_a_cleared_task_stops_its_job_and_starts_the_next(job: Job) -> None:
+    """Clearing a task that is under way: never two jobs at a time, and the second one counts."""
+    job.start()
+    job.until_at_work()
+    job.stack.airflow.clear(job.dag_id, job.run_id)
+    job.until(lambda: job.on_aws() == {"1": "Stopped", "2": "InProgress"}, "the second job", 90)
+    job.gate.touch()
+    assert job.until_task("success", "failed").state == "success"
+    assert job.on_aws() == {"1": "Stopped", "2": "Completed"}
+    assert job.result()["name"] == f"{job.name}-2"
+
+
+def test_a_cleared_green_task_runs_again(job: Job) -> None:
+    """What succeeded and is cleared gets a job of its own: clearing means again."""
+    job.gate.touch()
+    job.start()
+    assert job.until_task("success", "failed").state == "success"
+    job.stack.airflow.clear(job.dag_id, job.run_id)
+    job.until(lambda: job.task().state == "success" and len(job.on_aws()) == 2, "the second job")
+    assert job.result()["name"] == f"{job.name}-2"
+
+
+@pytest.mark.parametrize("flavour", ["sync_brief", "deferred_brief"])
+def test_execution_timeout_stops_the_job(job_of: Callable[[str], Job], flavour: str) -> None:
+    """A task whose time is up leaves nothing running; its retry starts the next attempt."""
+    job = job_of(flavour)
+    job.start()
+    job.until_task("failed", seconds=120)
+    job.until_aws({"1": "Stopped", "2": "Stopped"})
+
+
+def test_a_stand_in_that_is_killed_costs_an_attempt(job: Job) -> None:
+    """kill -9 of AWS itself: polls are borne, the lost job is failed with a reason, a retry does it again."""
+    job.start()
+    job.until_at_work()
+    job.stack.processes.stop("stand-in", kill=True)
+    job.stack.start_stand_in()
+    job.until(lambda: job.on_aws() == {"1": "Failed", "2": "InProgress"}, "the second job", 120)
+    job.gate.touch()
+    assert job.until_task("success", "failed").state == "success"
+    assert job.task().try_number == 2
