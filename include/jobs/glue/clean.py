@@ -231,8 +231,8 @@ def locate(path: Path, encoding: str) -> tuple[int, int]:
                 for byte in block:
                     try:
                         number += decoder.decode(bytes([byte])).count("\n")
-                    except UnicodeDecodeError:
-                        return number, byte
+                    except UnicodeDecodeError as error:
+                        return number, error.object[error.start]
     return number, path.read_bytes()[-1]  # the file ends within a character
 
 
@@ -263,14 +263,23 @@ class Partition:
             self._take(block)
         self.report.files.append({"key": name, "rows": self.report.rows_in - before})
 
+    def __enter__(self) -> Partition:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
     def close(self) -> Report:
         """Finish both files and return the counts. Raises RuntimeError if a row is unaccounted for."""
-        self._parquet.close()
-        self._quarantine.close()
+        self._end()
         self.report.curated = pq.read_metadata(str(self.curated_path)).num_rows
         self.report.reasons = dict(self._reasons.most_common())
         self.report.check()
         return self.report
+
+    def _end(self) -> None:
+        self._parquet.close()
+        self._quarantine.close()
 
     def _take(self, block: list[Line]) -> None:
         expected = len(self.spec.columns)
@@ -289,7 +298,7 @@ class Partition:
             good = [index for index, fault in enumerate(faults) if not fault]
             kept = self._first_of_each_key(whole, table, good)
             self._parquet.write_table(
-                pa.Table.from_arrays(table, schema=self.spec.schema).take(pa.array(kept))
+                pa.Table.from_arrays(table, schema=self.spec.schema).take(pa.array(kept, pa.int64()))
             )
         for line, reason in sorted(reasons, key=lambda pair: pair[0].number):
             self._refuse(line, reason)
@@ -464,11 +473,11 @@ def replace_partition(s3: Any, bucket: str, prefix: str, name: str, path: Path |
 
 def clean(files: Iterable[tuple[str, Path]], spec: Spec, folder: Path) -> Partition:
     """Read all files into a partition in `folder`. Raises Refused for a file that cannot be read."""
-    partition = Partition(spec, folder)
-    for name, path in files:
-        partition.read(name, path)
-        print(f"{name}: {partition.report.files[-1]['rows']} rows", flush=True)
-    partition.close()
+    with Partition(spec, folder) as partition:
+        for name, path in files:
+            partition.read(name, path)
+            print(f"{name}: {partition.report.files[-1]['rows']} rows", flush=True)
+        partition.close()
     return partition
 
 

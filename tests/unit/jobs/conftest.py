@@ -1,0 +1,72 @@
+"""The sample workflow as its jobs see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def loan_config() -> dict[str, Any]:
+    """config.json of a workflow over the sample data."""
+
+    def column(name: str, kind: str, **rules: Any) -> dict[str, Any]:
+        return {"name": name, "type": kind, **rules}
+
+    return {
+        "name": "loan_approval",
+        "data": {
+            "format": {"type": "csv", "header": True, "delimiter": ",", "encoding": "utf-8", "missing": [""]},
+            "key": "application_id",
+            "columns": [
+                column("application_id", "string", required=True),
+                column("applied_at", "timestamp", required=True),
+                column("age", "number", required=True, minimum=18, maximum=100),
+                column("sex", "string", required=True, allowed=["female", "male"]),
+                column("region", "string", allowed=["north", "south", "east", "west"]),
+                column(
+                    "employment",
+                    "string",
+                    allowed=["salaried", "self_employed", "unemployed", "retired", "student"],
+                ),
+                column("income", "number", minimum=0),
+                column("loan_amount", "number", required=True, minimum=0),
+                column("term_months", "integer", required=True, allowed=[12, 24, 36, 48, 60]),
+                column("credit_history_years", "number", minimum=0),
+                column("existing_debt", "number", minimum=0),
+                column("late_payments", "integer", minimum=0),
+                column(
+                    "purpose", "string", allowed=["car", "home", "education", "medical", "business", "other"]
+                ),
+                column("approved", "integer", required=True, allowed=[0, 1]),
+            ],
+            "label": {"column": "approved", "positive": [1]},
+            "max_quarantined_share": 0.05,
+        },
+        "features": {
+            "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": "v1"},
+            "numeric": [
+                "age",
+                "income",
+                "loan_amount",
+                "term_months",
+                "credit_history_years",
+                "existing_debt",
+                "late_payments",
+            ],
+            "categorical": ["region", "employment", "purpose"],
+            "impute": {"numeric": "median", "categorical": "constant"},
+            "scale": "standard",
+            "interactions": [["income", "loan_amount"]],
+        },
+        "evaluation": {"metric": "auc", "minimum": 0.75, "threshold": 0.5},
+        "deployment": {"endpoint": "loan-approval", "smoke_records": 5},
+    }
+
+
+@pytest.fixture
+def loan_data(loan_config: dict[str, Any]) -> dict[str, Any]:
+    """Its `data` part, which the cleaning job reads."""
+    found: dict[str, Any] = loan_config["data"]
+    return found
