@@ -24,6 +24,7 @@ MARKS = {"success": "✓", "skipped": "-", "failed": "✗", "upstream_failed": "
 class Outcome:
     """How a run ended."""
 
+    run_id: str  # the parent run's
     state: str  # the parent run's
     tasks: list[TaskInstance]  # of the parent and all stages
     seconds: float
@@ -76,8 +77,10 @@ def follow(
     stages: dict[str, float] = {}
     for stage in STAGES:
         with suppress(NotThere):
-            stages[stage] = _seconds(airflow.run(f"{workflow}.{stage}", child_run_id(run_id)))
-    return Outcome(state, list(tasks), _seconds(airflow.run(parent, run_id)), stages)
+            run = airflow.run(f"{workflow}.{stage}", child_run_id(run_id))
+            if run["end_date"]:  # a parent that was marked leaves its stage running
+                stages[stage] = _seconds(run)
+    return Outcome(run_id, state, list(tasks), _seconds(airflow.run(parent, run_id)), stages)
 
 
 def task_line(task: TaskInstance) -> str:

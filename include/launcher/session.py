@@ -12,7 +12,7 @@ import sys
 import time
 from types import FrameType
 
-from launcher import airflow_setup, bench, processes
+from launcher import airflow_setup, bench, processes, timing
 from launcher.follow import PARENT, STAGES, Outcome, error_of, follow, task_line, task_log
 from launcher.landing import land, prepare_account
 from launcher.problem import Problem
@@ -70,7 +70,8 @@ def run(choices: Choices) -> int:
         prepare_account(stack)
         print(f"data          {land(stack, choices)}", flush=True)
         outcome = run_workflow(stack, choices)
-        answered = summarize(stack, choices, outcome, time.monotonic() - began)
+        times = timing.stage_times(stack, choices.workflow, outcome)
+        answered = summarize(stack, choices, outcome, times, time.monotonic() - began)
         return 0 if outcome.green and answered else 1
     finally:
         _stop(stack)

@@ -7,10 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from launcher import timing
 from launcher.follow import Outcome
 from launcher.landing import client
 from launcher.settings import Choices
 from launcher.stack import Stack
+from launcher.timing import StageTime
 
 # Reports worth opening, by stage: key below the run's prefix.
 REPORTS = (
@@ -54,9 +56,12 @@ class Reports:
         return json.loads((self.folder / key).read_text()) if key in self.found else None
 
 
-def summarize(stack: Stack, choices: Choices, outcome: Outcome, seconds: float) -> bool:
+def summarize(
+    stack: Stack, choices: Choices, outcome: Outcome, times: list[StageTime], seconds: float
+) -> bool:
     """Print what the run found and made.
 
+    :param times: of the stages; kept beside the reports
     :param seconds: since the launcher began
     :return: whether the endpoint answered its smoke records as the evaluation expects
     """
@@ -71,8 +76,12 @@ def summarize(stack: Stack, choices: Choices, outcome: Outcome, seconds: float) 
     for key in reports.found:
         if key.endswith(".html"):
             print(f"              open {(reports.folder / key).as_uri()}")
-    stages = ", ".join(f"{stage} {took:.0f} s" for stage, took in outcome.stages.items())
-    print(f"time          {seconds:.0f} s in all; the run {outcome.seconds:.0f} s ({stages})")
+    timing.write(times, reports.folder / "timing.json")
+    print(f"time          {seconds:.0f} s in all, {outcome.seconds:.0f} s of it the run:")
+    for time in times:
+        print(
+            f"              {time.stage:<18} {time.seconds:4.0f} s, {time.outside_share:.0%} outside of jobs"
+        )
     print(f"result        {'all tasks green' if outcome.green else 'NOT green'}")
     return answered
 

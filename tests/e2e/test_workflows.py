@@ -91,7 +91,7 @@ def start(stack: Stack, workflow: str, day: str, *, data: Path | None = None) ->
 
 def finish(stack: Stack, workflow: str, run_id: str) -> Run:
     """Wait for the end of a parent's run."""
-    return Run(workflow, run_id, follow(stack, workflow, run_id, lambda task: None, seconds=500))
+    return Run(workflow, run_id, follow(stack, workflow, run_id, lambda _task: None, seconds=500))
 
 
 def errors(stack: Stack, outcome: Outcome) -> str:
@@ -221,7 +221,7 @@ class TestLoanApproval:
         assert tries["train_tune", "train_model"] == 1
 
     def test_a_killed_stand_in_costs_a_retry(self, stack: Stack, loan: Run) -> None:
-        """kill -9 during a job: after the restart the job is failed with a reason, and Airflow's retry ends well."""
+        """kill -9 during a job: after the restart it has failed with a reason, and a retry ends well."""
         dag_id, run_id = "loan_approval.prepare_transform", "manual__killed"
         sagemaker = client(stack, "sagemaker")
 

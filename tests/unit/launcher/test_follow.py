@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from launcher.api import TaskInstance
 from launcher.follow import Outcome, task_line, task_log
 from launcher.summary import _bounds
+from launcher.timing import covered
 
 
 def task(stage: str, task_id: str, state: str) -> TaskInstance:
@@ -31,13 +33,13 @@ def test_a_skipped_branch_is_green() -> None:
         task("ingest_analyze", "publish_partition", "success"),
         task("ingest_analyze", "stop", "skipped"),
     ]
-    assert Outcome("success", tasks, 1.0, {}).green
+    assert Outcome("r", "success", tasks, 1.0, {}).green
 
 
 @pytest.mark.parametrize("state", ["failed", "upstream_failed", "running"])
 def test_anything_else_is_not_green(state: str) -> None:
-    assert not Outcome("success", [task("train_tune", "train_model", state)], 1.0, {}).green
-    assert not Outcome("failed", [task("train_tune", "train_model", "success")], 1.0, {}).green
+    assert not Outcome("r", "success", [task("train_tune", "train_model", state)], 1.0, {}).green
+    assert not Outcome("r", "failed", [task("train_tune", "train_model", "success")], 1.0, {}).green
 
 
 def test_the_cause_is_told_before_its_consequence() -> None:
@@ -46,8 +48,8 @@ def test_the_cause_is_told_before_its_consequence() -> None:
         task("train_tune", "train_model", "failed"),
         task("ml_workflow", "train_tune", "failed"),
     )
-    assert Outcome("failed", [consequence, cause], 1.0, {}).failed == [cause]
-    assert Outcome("failed", [consequence], 1.0, {}).failed == [consequence]
+    assert Outcome("r", "failed", [consequence, cause], 1.0, {}).failed == [cause]
+    assert Outcome("r", "failed", [consequence], 1.0, {}).failed == [consequence]
 
 
 def test_a_task_is_one_line() -> None:
@@ -73,3 +75,11 @@ def test_the_log_of_the_latest_attempt() -> None:
 )
 def test_bounds_in_words(minimum: float | None, maximum: float | None, words: str) -> None:
     assert _bounds(minimum, maximum) == words
+
+
+def test_time_in_jobs_counts_once_where_jobs_overlap() -> None:
+    def at(second: int) -> datetime.datetime:
+        return datetime.datetime(2026, 1, 15, 6, 0, second, tzinfo=datetime.UTC)
+
+    assert covered([(at(0), at(10)), (at(5), at(12)), (at(6), at(7)), (at(20), at(21))]) == 13
+    assert covered([]) == 0
