@@ -1,7 +1,7 @@
 """Metric definitions that images bring: which number in which log line.
 
-XGBoost prints `[12]<tab>train-auc:0.91<tab>validation-auc:0.88`, and AWS's log shows a tab as #011
-(regular expressions as in the image's own definitions, and the same for the train channel).
+XGBoost prints `[12]<tab>train-auc:0.91<tab>validation-auc:0.88`, and AWS's log shows a tab as #011. A value
+ends where the number ends: the next #011 is no white space.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ MINIMIZED = (
     "tweedie-nloglik",
 )  # fmt: skip
 
+_NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+
 # image name -> metric name -> regular expression whose first group is the value
 BUILT_IN_METRICS = {
     "xgboost": {
-        f"{channel}:{metric}": rf".*\[[0-9]+\].*#011{channel}-{metric}:(\S+)"
+        f"{channel}:{metric}": rf".*\[[0-9]+\].*#011{channel}-{metric}:{_NUMBER}"
         for channel in ("train", "validation")
         for metric in MAXIMIZED + MINIMIZED
     }

@@ -20,6 +20,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import sys
 import traceback
@@ -284,6 +285,7 @@ CONTENT_TYPES = {
     "recordio-protobuf": "recordio-protobuf", "application/x-recordio-protobuf": "recordio-protobuf",
 }  # fmt: skip
 CHANNELS = ("train", "validation", "code")
+DELIMITERS = ",;\t| "
 
 
 def content_type(given: str | None) -> str:
@@ -349,7 +351,7 @@ def _csv_table(path: Path) -> Any:
     with path.open(errors="replace") as file:
         line = file.readline()
     try:
-        delimiter = csv.Sniffer().sniff(line).delimiter
+        delimiter = csv.Sniffer().sniff(line, DELIMITERS).delimiter
     except csv.Error as error:
         raise UserError(f"Could not determine delimiter on line {line[:50]}:\n{error}") from None
     try:
@@ -494,6 +496,7 @@ def train() -> None:
         )
         for name in names
     }
+    _check_labels(values.get("objective", ""), data)
     matrices = _matrices(data)
     for name in names:
         say(f"{name.capitalize()} matrix has {matrices[name].num_row()} rows")
@@ -549,6 +552,14 @@ def train() -> None:
     save(model, BASE / "model" / "xgboost-model")
 
 
+def _check_labels(objective: str, data: Mapping[str, tuple[Any, Any, Any]]) -> None:
+    """Raise UserError where XGBoost 3 would only complain of the base_score that it made of the labels."""
+    if objective.startswith("binary:") or objective == "reg:logistic":
+        for _, labels, _ in data.values():
+            if labels.min() < 0 or labels.max() > 1:
+                raise UserError("label must be in [0,1] for logistic regression")
+
+
 def _matrices(data: Mapping[str, tuple[Any, Any, Any]]) -> dict[str, Any]:
     """DMatrix objects; sparse ones are brought to one width, since a file may lack the last features."""
     import scipy.sparse
@@ -584,9 +595,11 @@ _USER_FAULTS = (
 
 
 def _explained(error: Exception) -> Exception:
-    if any(part in str(error) for part in _USER_FAULTS):
-        return UserError(str(error))
-    return RuntimeError(f"XGB train call failed with exception:\n {error}")
+    """Whose fault an error of XGBoost is, without the C++ file and the stack that surround its message."""
+    message = re.sub(r"^\[[\d:]+\] \S+: ", "", str(error).partition("Stack trace:")[0]).strip()
+    if any(part in message for part in _USER_FAULTS):
+        return UserError(message)
+    return RuntimeError(f"XGB train call failed with exception:\n {message}")
 
 
 def _configuration(name: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class ScriptKind:
             grace_seconds=body.get("Grace", 20),
         )
 
-    def collect(self, room: Room, body: dict[str, Any], exit: Exit) -> dict[str, Any]:
+    def collect(self, room: Room, body: dict[str, Any], exit: Exit) -> dict[str, Any]:  # noqa: A002 - the contract
         self.exits.append(exit)
         if exit.out_of_memory:
             raise JobFailed("out of memory")
@@ -135,5 +135,3 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made = make_lab(tmp_path)
     yield made
     made.engine.close()
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 
@@ -20,7 +21,8 @@ WAIT_FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 IGNORE_SIGTERM = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 WITH_CHILD = (
     "import subprocess, sys\n"
-    "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'], start_new_session=%s)\n"
+    "wait = [sys.executable, '-c', 'import signal; signal.pause()']\n"
+    "child = subprocess.Popen(wait, start_new_session=%s)\n"
     "print('child', child.pid, flush=True)\n" + WAIT_FOR_EVER
 )
 
@@ -173,7 +175,7 @@ def test_many_stops_against_many_exits_leave_one_truth(lab: Lab) -> None:
         states = ["Starting", *lab.finish(ref)["States"]]
         assert states[-1] in ("Stopped", "Completed")
         assert ("Stopping" in states) == (states[-1] == "Stopped")
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in pairwise(states):
             lab.kind.life.check(before, after)
 
 
