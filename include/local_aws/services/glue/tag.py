@@ -32,6 +32,12 @@ def forget(context: Context, resource_arn: str) -> None:
     context.records(_KIND).delete(resource_arn)
 
 
+def tags_of(context: Context, resource_arn: str) -> dict[str, str]:
+    """A resource's tags; none for one that has none."""
+    found = context.records(_KIND).find(resource_arn)
+    return dict(found.body) if found else {}
+
+
 def _checked(call: Call) -> str:
     resource_arn: str = call.parameters["ResourceArn"]
     if not resource_arn.startswith("arn:aws:glue:"):
@@ -61,5 +67,4 @@ def untag_resource(context: Context, call: Call) -> dict[str, Any]:
 @operation("glue", "GetTags")
 def get_tags(context: Context, call: Call) -> dict[str, Any]:
     """Answer a resource's tags; none for one that has none."""
-    found = context.records(_KIND).find(_checked(call))
-    return {"Tags": found.body if found else {}}
+    return {"Tags": tags_of(context, _checked(call))}
