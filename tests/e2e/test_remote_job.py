@@ -89,6 +89,11 @@ class Job:
         self.until(lambda: self.task().state in states, f"the task to be {' or '.join(states)}", seconds)
         return self.task()
 
+    def until_run(self, state: str) -> None:
+        self.until(
+            lambda: self.stack.airflow.run(self.dag_id, self.run_id)["state"] == state, f"the run's {state}"
+        )
+
     def until_aws(self, jobs: dict[str, str]) -> None:
         self.until(lambda: self.on_aws() == jobs, f"AWS to have {jobs}")
 
@@ -199,7 +204,7 @@ def test_a_cleared_green_task_runs_again(job: Job) -> None:
     """What succeeded and is cleared gets a job of its own: clearing means again."""
     job.gate.touch()
     job.start()
-    assert job.until_task("success", "failed").state == "success"
+    job.until_run("success")
     job.stack.airflow.clear(job.dag_id, job.run_id)
     job.until(lambda: job.task().state == "success" and len(job.on_aws()) == 2, "the second job")
     assert job.result()["name"] == f"{job.name}-2"

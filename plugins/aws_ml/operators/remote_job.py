@@ -18,6 +18,9 @@ The one thing stored is the *submission*, in Airflow's task state store, scoped 
 written before the Create call: the attempt, the job's name and, once known, how to describe it. Names are
 deterministic and per attempt, so even without the store no second job starts beside a running one.
 
+One gap is Airflow's: a task that is marked in the second between its deferral and the triggerer taking up
+its trigger has nobody who could stop the job. The next try adopts it, or its own time limit ends it.
+
 The price: one Describe call more per task than the stock operators make.
 """
 
