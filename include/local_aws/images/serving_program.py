@@ -540,7 +540,7 @@ def main(arguments: list[str] | None = None) -> int:
         Server(model, accept, token, timeout),
         sockets=[socket.socket(fileno=options.listen_fd)],
         threads=8,  # further requests wait their turn; none of them may keep /ping from answering
-        max_request_body_size=MAX_BODY_BYTES,
+        max_request_body_size=MAX_BODY_BYTES + 1,  # waitress refuses this size and above
         clear_untrusted_proxy_headers=True,
     )
     say(f"Serving {options.model_dir} with the {options.image} image")

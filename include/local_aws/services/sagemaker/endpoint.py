@@ -44,11 +44,11 @@ from local_aws.wire.registry import Call, operation
 LOG = logging.getLogger(__name__)
 
 KIND = "sagemaker.endpoint"
-MOVES = {
+MOVES = {  # to Failed also from a status in service: a model may be lost while the stand-in is down
     "Creating": {"InService", "Failed"},
-    "InService": {"Updating", "Deleting"},
-    "Updating": {"InService", "RollingBack"},
-    "RollingBack": {"InService"},
+    "InService": {"Updating", "Deleting", "Failed"},
+    "Updating": {"InService", "RollingBack", "Failed"},
+    "RollingBack": {"InService", "Failed"},
     "Failed": {"Deleting"},
     "Deleting": set[str](),
 }
@@ -194,7 +194,10 @@ def stored(context: Context, name: str) -> Body:
 
 
 def _check_deployment_config(call: Call) -> None:
-    """Refuse what would need time or alarms: traffic moves all at once, when the new fleet is up."""
+    """Refuse what would need alarms or shares of traffic: it moves all at once, when the new fleet is up.
+
+    The waits of a policy are left out: without alarms nothing but time would pass in them.
+    """
     config = call.parameters.get("DeploymentConfig", {})
     policy = config.get("BlueGreenUpdatePolicy", {})
     routing = policy.get("TrafficRoutingConfiguration", {})
@@ -384,16 +387,13 @@ def _delete(context: Context, name: str) -> None:
 def recover(context: Context) -> None:
     """Kill what an earlier life left, bring back what was in service, resume what was under way."""
     kill_marked(endpoints_dir(context))
-    fleets = Fleets.of(context)
-    for record in context.records(KIND).scan():
+    records = list(context.records(KIND).scan())
+    _sweep(context, {record.key: record.body for record in records})
+    for record in records:
         name, body = record.key, record.body
-        status = body["EndpointStatus"]
-        if status in ANSWERING:
-            fleet = Fleet(context, name, body["_deployment"], must_come_up=False)
-            fleets.add(fleet)
-            fleet.start()
-            fleets.switch(name, fleet)
-        match status:
+        if body["EndpointStatus"] in ANSWERING and not _bring_back(context, name, body["_deployment"]):
+            continue
+        match body["EndpointStatus"]:
             case "Creating":
                 _in_background(_create, context, name)
             case "Updating":
@@ -402,6 +402,34 @@ def recover(context: Context) -> None:
                 _move(context, name, "InService")
             case "Deleting":
                 _in_background(_delete, context, name)
+
+
+def _bring_back(context: Context, name: str, deployment: Deployment) -> bool:
+    """Start the fleet again that answered before; workers that do not come up are tried again and again."""
+    fleets = Fleets.of(context)
+    fleet = Fleet(context, name, deployment, must_come_up=False)
+    fleets.add(fleet)
+    try:
+        fleet.start()
+    except DeploymentFailed as error:
+        fleets.discard(fleet)
+        _move(context, name, "Failed", _failed(str(error)))
+        return False
+    fleets.switch(name, fleet)
+    return True
+
+
+def _sweep(context: Context, bodies: dict[str, Body]) -> None:
+    """Delete the rooms of deployments that were cut off: those that no record names."""
+    kept = {
+        (name, body[field]["id"])
+        for name, body in bodies.items()
+        for field in ("_deployment", "_pending")
+        if field in body
+    }
+    for room in endpoints_dir(context).glob("*/*"):
+        if (room.parent.name, room.name) not in kept:
+            shutil.rmtree(room, ignore_errors=True)
 
 
 def close(context: Context) -> None:
