@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from jobs.glue.clean import Spec, clean
+from sample_data import loan_applications
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +75,14 @@ def loan_data(loan_config: dict[str, Any]) -> dict[str, Any]:
     """Its `data` part, which the cleaning job reads."""
     found: dict[str, Any] = loan_config["data"]
     return found
+
+
+@pytest.fixture(scope="session")
+def loan_curated(tmp_path_factory: pytest.TempPathFactory, loan_config: dict[str, Any]) -> Path:
+    """The curated Parquet of one sample day, made by the cleaning job's own code."""
+    folder = tmp_path_factory.mktemp("loans")
+    landed = []
+    for name, content in loan_applications.files(date(2026, 1, 15)).items():
+        (folder / name).write_bytes(content)
+        landed.append((name, folder / name))
+    return clean(landed, Spec.of(loan_config["data"]), folder).curated_path

@@ -1,0 +1,253 @@
+"""Features are built from the curated rows: split by key, fitted on train, written as XGBoost reads them."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.processing.build_features import SPLITS, assign
+from jobs.processing.features import FeatureTransformer
+from tests.support.processing_job import ProcessingJob
+
+SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": "v1"}
+
+
+@pytest.fixture(scope="module")
+def built(
+    tmp_path_factory: pytest.TempPathFactory, loan_config: dict[str, Any], loan_curated: Path
+) -> ProcessingJob:
+    """The job, done on the sample day."""
+    return build(tmp_path_factory.mktemp("built"), loan_config, loan_curated)
+
+
+def build(folder: Path, config: dict[str, Any], curated: Path) -> ProcessingJob:
+    job = ProcessingJob(folder, config)
+    job.give("curated", curated)
+    done = job.run("build_features.py")
+    assert done.returncode == 0, done.stderr
+    return job
+
+
+def matrix(job: ProcessingJob, split: str) -> np.ndarray:
+    return np.loadtxt(job.output(split) / "part-00000.csv", delimiter=",", ndmin=2)
+
+
+def raw(job: ProcessingJob, config: dict[str, Any], curated: Path) -> dict[str, pd.DataFrame]:
+    """The curated rows of each split."""
+    rows = pq.read_table(curated).to_pandas()
+    split = assign(rows[config["data"]["key"]], config["features"]["split"])
+    return {name: rows[split == name] for name in SPLITS}
+
+
+def test_every_row_is_in_exactly_one_split(built: ProcessingJob, loan_curated: Path):
+    report = built.json("report/features.json")
+    rows = pq.read_metadata(loan_curated).num_rows
+    assert report["rows_in"] == rows
+    held_out = pq.read_table(built.output("test")).num_rows
+    sizes = [len(matrix(built, "train")), len(matrix(built, "validation")), held_out]
+    assert [report["splits"][name]["rows"] for name in SPLITS] == sizes
+    assert sum(sizes) == rows
+    for size, share in zip(sizes, (0.7, 0.15, 0.15), strict=True):
+        assert size / rows == pytest.approx(share, abs=0.02)
+
+
+def test_the_label_comes_first_and_the_features_as_reported(
+    built: ProcessingJob, loan_config: dict[str, Any], loan_curated: Path
+):
+    report = built.json("report/features.json")
+    expected = raw(built, loan_config, loan_curated)
+    transformer = FeatureTransformer.from_json((built.output("transformer") / "transformer.json").read_text())
+    assert report["columns"] == transformer.outputs
+    assert report["transformer_digest"] == transformer.digest
+    for split in ("train", "validation"):
+        written = matrix(built, split)
+        assert written[:, 0].tolist() == expected[split]["approved"].tolist()
+        assert (
+            written[:, 1:] == transformer.transform(expected[split])
+        ).all()  # every digit survives the CSV
+        assert report["splits"][split]["positives"] == int(written[:, 0].sum())
+
+
+def test_the_transformer_has_seen_the_training_rows_only(
+    built: ProcessingJob, loan_config: dict[str, Any], loan_curated: Path
+):
+    train = raw(built, loan_config, loan_curated)["train"]
+    document = built.json("transformer/transformer.json")
+    age = next(column for column in document["numeric"] if column["name"] == "age")
+    assert age["center"] == pytest.approx(train["age"].mean(), rel=1e-12)
+    income = next(column for column in document["numeric"] if column["name"] == "income")
+    assert income["fill"] == train["income"].median()
+
+
+def test_the_held_out_rows_are_raw_with_key_and_label(built: ProcessingJob, loan_curated: Path):
+    held_out = pq.read_table(built.output("test"))
+    assert held_out.schema.equals(pq.read_schema(loan_curated))
+
+
+def test_a_row_stays_in_its_split_whatever_else_lands_and_in_any_order(
+    tmp_path: Path, built: ProcessingJob, loan_config: dict[str, Any], loan_curated: Path
+):
+    table = pq.read_table(loan_curated)
+    shuffled = table.take(pa.array(np.random.default_rng(1).permutation(table.num_rows)[:3000]))
+    half = tmp_path / "half"
+    (half / "dt=2026-01-15").mkdir(parents=True)
+    pq.write_table(shuffled.slice(0, 1000), half / "dt=2026-01-15" / "part-00000.parquet")
+    pq.write_table(shuffled.slice(1000), half / "dt=2026-01-15" / "part-00001.parquet")
+    again = build(tmp_path / "again", loan_config, half)
+    keys = set(shuffled.column("application_id").to_pylist())
+    before = set(pq.read_table(built.output("test")).column("application_id").to_pylist())
+    after = set(pq.read_table(again.output("test")).column("application_id").to_pylist())
+    assert after == before & keys
+
+
+def test_running_it_again_gives_the_same_bytes(
+    tmp_path: Path, built: ProcessingJob, loan_config: dict[str, Any], loan_curated: Path
+):
+    again = build(tmp_path, loan_config, loan_curated)
+    for name in ("train/part-00000.csv", "validation/part-00000.csv", "transformer/transformer.json"):
+        assert again.output(name).read_bytes() == built.output(name).read_bytes()
+
+
+def test_another_seed_splits_otherwise():
+    keys = pd.Series([f"k{index}" for index in range(2000)])
+    first, second = assign(keys, SPLIT), assign(keys, {**SPLIT, "seed": "v2"})
+    assert 0.3 < (first == second).mean() < 0.8
+
+
+def test_splits_depend_on_nothing_but_seed_and_key():
+    """Golden: a change here moves rows between train and test of runs that were made before."""
+    assert assign(pd.Series(list("abcdefgh")), SPLIT).tolist() == GOLDEN_SPLITS
+
+
+GOLDEN_SPLITS = ["validation", "train", "train", "train", "validation", "train", "train", "test"]
+
+
+def small(rows: list[tuple[str, float | None, int]]) -> pa.Table:
+    keys, pays, labels = zip(*rows, strict=True) if rows else ((), (), ())
+    return pa.table(
+        {
+            "id": pa.array(keys, pa.string()),
+            "pay": pa.array(pays, pa.float64()),
+            "ok": pa.array(labels, pa.int64()),
+        }
+    )
+
+
+CONFIG: dict[str, Any] = {
+    "data": {
+        "key": "id",
+        "columns": [
+            {"name": "id", "type": "string"},
+            {"name": "pay", "type": "number"},
+            {"name": "ok", "type": "integer"},
+        ],
+        "label": {"column": "ok", "positive": [1]},
+    },
+    "features": {
+        "split": SPLIT,
+        "numeric": ["pay"],
+        "categorical": [],
+        "impute": {"numeric": "median", "categorical": "constant"},
+        "scale": "standard",
+        "interactions": [],
+    },
+}
+MANY = [(f"k{index}", float(index), index % 2) for index in range(200)]
+
+
+def changed(section: str, **keys: Any) -> dict[str, Any]:
+    config = deepcopy(CONFIG)
+    config[section] = {**config[section], **keys}
+    return config
+
+
+@pytest.mark.parametrize(
+    ("config", "rows", "complaint"),
+    [
+        (CONFIG, [], "the curated partition holds no rows"),
+        (
+            CONFIG,
+            [(key, pay, 0) for key, pay, _ in MANY],
+            "ok: no row has the positive label 1; found only 0. A model cannot be trained on one class",
+        ),
+        (
+            CONFIG,
+            [(key, pay, 1) for key, pay, _ in MANY],
+            "ok: every row has the positive label 1; found only 1",
+        ),
+        (
+            CONFIG,
+            [(key, pay, int(index == 0)) for index, (key, pay, _) in enumerate(MANY)],
+            "split has no positive labels (ok = 1) among its",
+        ),
+        (CONFIG, MANY[:2], "split is empty; 2 rows are too few for these shares"),
+        (CONFIG, [*MANY, ("x", 1.0, None)], "ok: 1 rows have no label"),
+        (
+            changed("features", numeric=["salary"]),
+            MANY,
+            "salary: no such column; the workflow has id, pay, ok",
+        ),
+        (
+            changed("data", key=None),
+            MANY,
+            "row_id: no such column in the curated rows; they have id, pay, ok",
+        ),
+        (CONFIG, [(key, None, label) for key, _, label in MANY], "pay: every training row lacks a value"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_named(
+    tmp_path: Path, config: dict[str, Any], rows: list[Any], complaint: str
+):
+    curated = tmp_path / "part-00000.parquet"
+    pq.write_table(small(rows), curated)
+    job = ProcessingJob(tmp_path / "ml", config)
+    job.give("curated", curated)
+    done = job.run("build_features.py")
+    assert done.returncode == 1
+    assert complaint in job.message()
+    assert "Traceback" not in done.stderr
+
+
+def test_an_input_that_is_not_there_is_named(tmp_path: Path):
+    job = ProcessingJob(tmp_path, CONFIG)
+    assert job.run("build_features.py").returncode == 1
+    assert "the job has no input 'curated'" in job.message()
+
+
+def test_a_missing_config_is_named(tmp_path: Path):
+    job = ProcessingJob(tmp_path, CONFIG)
+    (job.code / "config.json").unlink()
+    assert job.run("build_features.py").returncode == 1
+    assert "the job has no config" in job.message()
+
+
+def test_a_long_message_is_cut_between_characters(tmp_path: Path):
+    job = ProcessingJob(tmp_path, changed("features", numeric=["é" * 2000]))
+    curated = tmp_path / "part-00000.parquet"
+    pq.write_table(small(MANY), curated)
+    job.give("curated", curated)
+    assert job.run("build_features.py").returncode == 1
+    written = (job.opt_ml / "output" / "message").read_bytes()
+    assert len(written) <= 1024
+    assert written.decode("utf-8").startswith("é")
+
+
+def test_a_fault_of_the_program_shows_its_traceback(tmp_path: Path):
+    config = json.loads(json.dumps(CONFIG))
+    del config["features"]["split"]
+    job = ProcessingJob(tmp_path, config)
+    curated = tmp_path / "part-00000.parquet"
+    pq.write_table(small(MANY), curated)
+    job.give("curated", curated)
+    done = job.run("build_features.py")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert job.message() == "KeyError: 'split'"
