@@ -65,7 +65,7 @@ def _of_manifest(objects: Objects, uri: str) -> Iterator[tuple[str, str, str]]:
         with objects.open(bucket, key)[1] as file:
             items = json.load(file)
         root, names = items[0]["prefix"], items[1:]
-        bucket, prefix = parse_s3_uri(root)
+        bucket, prefix = parse_s3_uri(str(root))
         for name in names:
             objects.head(bucket, prefix + name)
             yield bucket, prefix + name, name
@@ -85,9 +85,10 @@ def download(room: Room, uri: str, target: Path, *, manifest: bool = False) -> i
     for bucket, key, name in sources(room.objects, uri, manifest=manifest):
         if room.stopping.is_set():
             raise JobFailed("stopped while inputs were copied")
-        if ".." in PurePosixPath(name).parts:
+        relative = PurePosixPath(name)
+        if relative.is_absolute() or ".." in relative.parts:
             raise JobFailed(f"ClientError: Data download failed: the key {key} leaves its directory")
-        path = target / name
+        path = target / relative
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with room.objects.open(bucket, key)[1] as source, path.open("wb") as copy:

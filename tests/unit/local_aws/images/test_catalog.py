@@ -1,0 +1,58 @@
+"""Image URIs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local_aws.images.catalog import UnknownImage, find
+from local_aws.images.programs import TOOLKIT, XGBOOST, processing_program, training_program
+from local_aws.settings import Settings
+
+ECR = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("uri", "name", "tag"),
+    [
+        (f"{ECR}/sagemaker-xgboost:3.2-0", "xgboost", "3.2-0"),
+        (f"{ECR}/sagemaker-scikit-learn:1.4-2-cpu-py3", "scikit_learn", "1.4-2-cpu-py3"),
+        (
+            "131013547314.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-clarify-processing:1.0",
+            "clarify",
+            "1.0",
+        ),
+        ("387376663083.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-xgboost:1.7-1", "xgboost", "1.7-1"),
+        (f"{ECR}/sagemaker-xgboost", "xgboost", "latest"),
+        (f"{ECR}/sagemaker-xgboost:1.7-1@sha256:{'0' * 64}", "xgboost", "1.7-1"),
+    ],
+)
+def test_an_image_is_known_in_any_account_and_region(uri: str, name: str, tag: str) -> None:
+    image = find(uri)
+    assert (image.name, image.tag, image.uri) == (name, tag, uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "python:3.11", f"{ECR}/my-own:1", f"{ECR}/sagemaker-xgboost/../x:1", "sagemaker-xgboost:1"]
+)
+def test_an_unknown_image_names_the_known_ones(uri: str) -> None:
+    with pytest.raises(
+        UnknownImage, match=r"sagemaker-clarify-processing, sagemaker-scikit-learn, sagemaker-xgboost"
+    ):
+        find(uri)
+
+
+def test_xgboost_is_an_algorithm_until_a_script_is_named() -> None:
+    image = find(f"{ECR}/sagemaker-xgboost:3.2-0")
+    assert training_program(image, {}) == XGBOOST
+    assert training_program(image, {"sagemaker_program": "train.py"}) == TOOLKIT
+
+
+def test_only_clarify_has_a_processing_program(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    program = processing_program(find(f"{ECR}/sagemaker-clarify-processing:1.0"), settings)
+    assert program
+    assert program.argv[1].endswith("jobs/bias/clarify.py")
+    assert processing_program(find(f"{ECR}/sagemaker-xgboost:3.2-0"), settings) is None
+    assert training_program(find(f"{ECR}/sagemaker-clarify-processing:1.0"), {}) is None

@@ -1,0 +1,114 @@
+"""A private /opt/ml in each of the three ways, and processes found by their marks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_aws.jobs import process
+
+SHOW = "import os, sys; print(sorted(os.listdir('/opt/ml')), os.getuid(), sys.argv[1:])"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml" / "inside").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def fresh_mode() -> Iterator[None]:
+    process.namespace_mode.cache_clear()
+    yield
+    process.namespace_mode.cache_clear()
+
+
+def outside() -> list[str]:
+    return sorted(path.name for path in Path("/opt").iterdir())
+
+
+def run(room: Path, *argv: str, **env: str) -> str:
+    started = process.launch(
+        argv,
+        room=room,
+        opt_ml=room / "ml",
+        env={**process.clean_environment(room), **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    output, _ = started.communicate(timeout=30)
+    return output.decode().strip()
+
+
+@pytest.mark.parametrize("mode", ["root", "user"])
+def test_opt_ml_is_the_room(room: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = ["python3", "-c", SHOW, "/opt/ml/x"]
+    possible = subprocess.run(process._program(mode, room / "ml", ["true"]), check=False, capture_output=True)
+    if possible.returncode:
+        pytest.skip(f"namespaces by {mode} are not allowed on this machine")
+    before = outside()
+    monkeypatch.setattr(process, "namespace_mode", lambda: mode)
+    assert run(room, *look) == f"['inside'] {os.getuid()} ['/opt/ml/x']"
+    assert outside() == before, "nothing is left behind outside"
+
+
+def test_what_lies_under_opt_stays_visible(room: Path) -> None:
+    if process.namespace_mode() == "none":
+        pytest.skip("namespaces are not allowed on this machine")
+    seen = run(room, "sh", "-c", "ls /opt")
+    assert {*outside(), "ml"} == set(seen.split())
+
+
+def test_without_namespaces_paths_are_translated(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "namespace_mode", lambda: "none")
+    show = "import os, sys; print(sys.argv[1:], os.environ['WHERE'], os.environ['SAGEMAKER_BASE_DIR'])"
+    ml = room / "ml"
+    answer = run(
+        room, "python3", "-c", show, "--in=/opt/ml/input", "/opt/mlflow", WHERE="a:/opt/ml:/opt/ml/b"
+    )
+    assert answer == f"['--in={ml}/input', '/opt/mlflow'] a:{ml}:{ml}/b {ml}"
+
+
+@pytest.mark.usefixtures("fresh_mode")
+def test_a_machine_that_allows_nothing_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(process, "_program", lambda *_: ["false"])
+    assert process.namespace_mode() == "none"
+    assert "mount namespaces are not allowed here" in caplog.text
+
+
+def test_a_program_that_does_not_exist_says_so(room: Path) -> None:
+    assert run(room, "no-such-program") == "cannot run no-such-program: No such file or directory"
+
+
+def test_marks_find_a_room_and_all_rooms_but_no_other(room: Path) -> None:
+    one, two = room / "one", room / "one-and-more"
+    started = []
+    for path in (one, two):
+        path.mkdir()
+        (path / "ml").mkdir()
+        started.append(
+            process.launch(
+                ["sleep", "60"], room=path, opt_ml=path / "ml", env=process.clean_environment(path)
+            )
+        )
+    first, second = started
+    assert process.marked(one) == [first.pid]
+    assert sorted(process.marked(room)) == sorted([first.pid, second.pid])
+    assert process.kill_marked(one) == 1
+    assert first.wait(10) == -9
+    assert second.poll() is None
+    process.kill_marked(room)
+    assert second.wait(10) == -9
+
+
+def test_exact_memory_is_at_most_what_the_quick_look_says() -> None:
+    own = process.resident_bytes([os.getpid()], enough=1 << 40)
+    assert 1 << 20 < own < 1 << 34
+    assert process.resident_bytes([os.getpid()], enough=0) <= own
