@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
-from aws_ml.operators.ensure_dag_run import leave_error
+from aws_ml.callbacks import leave_error
 from aws_ml.workflow import Workflow
 
 PARENT = "ml_workflow"

@@ -26,7 +26,6 @@ cleared.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -34,10 +33,10 @@ from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
 
+from aws_ml.callbacks import ERROR
 from aws_ml.waiters import patience
 
 LIFE = "life"  # key in the task state store
-ERROR = "error"  # key of the XCom in which a failed task leaves what went wrong
 FAILED_WITH_CHILD = "failed with its child"
 XCOM_RUN_ID = "trigger_run_id"  # where the operator's link to the child run looks
 
@@ -181,10 +180,3 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
 
     def _child(self, run_id: str) -> str:
         return f"Run {run_id} of {self.trigger_dag_id}"
-
-
-def leave_error(context: Mapping[str, Any]) -> None:
-    """Leave a failed task's error for those who wait for its run; `on_failure_callback` of every task."""
-    exception = context.get("exception")
-    if exception is not None:
-        context["ti"].xcom_push(key=ERROR, value=f"{exception}"[:4000] or type(exception).__name__)

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, TaskDeferralTimeout
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from aws_ml.exceptions import (
     RemoteJobFailed,
@@ -366,8 +366,8 @@ class RemoteJob(RemoteWork):
         patience = Patience(poll_seconds(self.poll_seconds), silence=START_SILENCE_SECONDS)
         try:
             handle = self._first_try(context, name, create, patience)
-        except ClientError as error:
-            if error_code(error) in _HOPELESS_CODES:
+        except (ClientError, ParamValidationError) as error:
+            if isinstance(error, ParamValidationError) or error_code(error) in _HOPELESS_CODES:
                 raise AirflowFailException(
                     str(RequestRefused(f"{self.kind.title} {name}: {error}"))
                 ) from error

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from airflow.sdk import DAG, task
 
-from aws_ml.operators.ensure_dag_run import EnsureDagRunOperator, leave_error
+from aws_ml.callbacks import leave_error
+from aws_ml.operators.ensure_dag_run import EnsureDagRunOperator
 
 ARGUMENTS = {"retries": 2, "retry_delay": timedelta(seconds=1), "on_failure_callback": leave_error}
 
