@@ -90,10 +90,16 @@ class StandIn:
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client that signs with the stand-in's own key; it outlives a restart."""
+        from botocore.config import Config
+
         if options:
             return self._session.client(service, **{"endpoint_url": self.endpoint_url, **options})
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, endpoint_url=self.endpoint_url)
+            self._clients[service] = self._session.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                config=Config(read_timeout=30, retries={"total_max_attempts": 2}),
+            )
         return self._clients[service]
 
     @cached_property

@@ -1,7 +1,8 @@
-"""The HTTP server: waitress, taught two things that S3 needs.
+"""The HTTP server: waitress, taught what S3 needs.
 
 Header names with an underscore (``x-amz-meta-my_key``), which it drops because WSGI cannot tell them from
-dashes; and large bodies spooled beside the data instead of in ``/tmp``, which often is memory.
+dashes; large bodies spooled beside the data instead of in ``/tmp``, which often is memory; an empty body
+that is announced with ``Expect: 100-continue``, which it would wait for.
 """
 
 from __future__ import annotations
@@ -96,7 +97,10 @@ def _channel_class(spool: Path) -> type:
                 if b"_" in name and name.lower().startswith(_KEPT_PREFIX):
                     kept = name.decode("latin-1").upper().replace("_", KEPT_UNDERSCORE).replace("-", "_")
                     self.headers[kept] = value.decode("latin-1").strip(" \t")
-            if self.body_rcv is not None:
+            if self.body_rcv is None:
+                # waitress would say "100 Continue" and then wait for ever for a body that does not come
+                self.expect_continue = False
+            else:
                 self.body_rcv.buf = SpoolBuffer(self.adj.inbuf_overflow)
 
     class Channel(HTTPChannel):  # type: ignore[misc]

@@ -78,22 +78,22 @@ def misfits(shape: Any, value: Any, path: str) -> Iterator[str]:
         yield f"{path} is {type(value).__name__} {value!r}, not {shape.type_name}"
         return
     match shape.type_name:
-        case "structure":
-            if not getattr(shape, "is_document_type", False):
-                yield from (
-                    f"{path}.{name} is missing" for name in shape.required_members if name not in value
-                )
-                for name, item in value.items():
-                    if name in shape.members:
-                        yield from misfits(shape.members[name], item, f"{path}.{name}")
-                    elif name != "ExpiresString":  # botocore's own addition
-                        yield f"{path}.{name} is not in the model"
+        case "structure" if not getattr(shape, "is_document_type", False):
+            yield from misfits_of_structure(shape, value, path)
         case "list":
             for number, item in enumerate(value):
                 yield from misfits(shape.member, item, f"{path}[{number}]")
         case "map":
             for key, item in value.items():
                 yield from misfits(shape.value, item, f"{path}[{key!r}]")
-        case "string":
-            if shape.enum and value not in shape.enum:
-                yield f"{path} is {value!r}, not one of {shape.enum}"
+        case "string" if shape.enum and value not in shape.enum:
+            yield f"{path} is {value!r}, not one of {shape.enum}"
+
+
+def misfits_of_structure(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
+    yield from (f"{path}.{name} is missing" for name in shape.required_members if name not in value)
+    for name, item in value.items():
+        if name in shape.members:
+            yield from misfits(shape.members[name], item, f"{path}.{name}")
+        elif name != "ExpiresString":  # botocore's own addition
+            yield f"{path}.{name} is not in the model"
