@@ -216,6 +216,7 @@ class Fleets:
         """Stop all workers and keep the rooms: the next start brings the endpoints back."""
         self.closed.set()
         with self._lock:
+            self._answering.clear()
             alive = list(self._alive)
         for fleet in alive:
             fleet.stop()
