@@ -149,7 +149,7 @@ def defined(api: str, given: Mapping[str, Any]) -> Body:
 
 
 def check_capacity(value: float) -> float:
-    """Data processing units of a run. Raises InvalidInputException for what a Python shell job cannot have."""
+    """Data processing units of a run. Raises InvalidInputException for any other number."""
     if value not in (SMALL_DPU, LARGE_DPU):
         raise invalid(f"MaxCapacity {value:g} is not valid for a Python shell job: 0.0625 or 1.")
     return float(value)
