@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.triggers.base import BaseTrigger
 
 from tests.support.stand_in import StandIn, stand_in, start_stand_in  # noqa: F401 (fixtures)
 
@@ -135,6 +138,28 @@ def gate() -> Iterator[Gate]:
         gate = Gate(Path(room) / "gate")
         yield gate
         gate.open()  # let jobs end that a failed test left behind
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait for something on the other side of the wire."""
+    deadline = time.monotonic() + 30
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
+    return value
+
+
+def in_background(action: Callable[[], Any]) -> Future[Any]:
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(action)
+    pool.shutdown(wait=False)
+    return future
+
+
+async def first_event(trigger: BaseTrigger) -> dict[str, Any]:
+    event = await anext(aiter(trigger.run()))
+    payload: dict[str, Any] = event.payload
+    return payload
 
 
 def processing_job(name: str, program: str, **fields: Any) -> dict[str, Any]:

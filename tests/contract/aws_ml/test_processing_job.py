@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,7 +12,15 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, Ta
 from aws_ml.exceptions import RemoteJobFailed, RemoteJobMissing, RemoteJobStopped
 from aws_ml.operators.processing_job import ProcessingJobOperator
 from aws_ml.triggers.remote_job import RemoteJobTrigger
-from tests.contract.aws_ml.conftest import BUCKET, Gate, TaskInstance, processing_job
+from tests.contract.aws_ml.conftest import (
+    BUCKET,
+    Gate,
+    TaskInstance,
+    first_event,
+    in_background,
+    processing_job,
+    until,
+)
 from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -45,22 +50,6 @@ def jobs(aws: StandIn, task: TaskInstance) -> dict[str, str]:
         job["ProcessingJobName"].removeprefix(f"{task.base_name}-"): job["ProcessingJobStatus"]
         for job in found["ProcessingJobSummaries"]
     }
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for something on the other side of the wire."""
-    deadline = time.monotonic() + 30
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
-    return value
-
-
-def in_background(action: Callable[[], Any]) -> Future[Any]:
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(action)
-    pool.shutdown(wait=False)
-    return future
 
 
 def start(aws: StandIn, task: TaskInstance, program: str, attempt: int = 1) -> str:
@@ -133,10 +122,24 @@ class TestResult:
         with pytest.raises(RemoteJobStopped, match="Stopped"):
             future.result(30)
 
-    def test_what_aws_refuses_fails_at_once_with_its_words(self, aws: StandIn, task: TaskInstance) -> None:
-        config = processing_job(task.base_name, "print()", StoppingCondition={"MaxRuntimeInSeconds": 0})
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            (
+                {"StoppingCondition": {"MaxRuntimeInSeconds": 777601}},
+                "maxRuntimeInSeconds",
+            ),
+            ({"StoppingCondition": {"MaxRuntimeInSeconds": 0}}, "MaxRuntimeInSeconds, value: 0"),
+            ({"RoleArn": "arn:aws:iam::000000000000:user/x"}, "ValidationException.*roleArn"),
+        ],
+        ids=["by-aws", "by-botocore", "by-pattern"],
+    )
+    def test_what_is_refused_fails_at_once_without_a_retry(
+        self, aws: StandIn, task: TaskInstance, fields: dict[str, Any], said: str
+    ) -> None:
+        config = processing_job(task.base_name, "print()", **fields)
         refused = ProcessingJobOperator(task_id="task", config=config, deferrable=False)
-        with pytest.raises(AirflowFailException, match=r"ValidationException.*maxRuntimeInSeconds"):
+        with pytest.raises(AirflowFailException, match=f"(?s){said}"):
             refused.execute(task.context())
         assert jobs(aws, task) == {}
 
@@ -271,12 +274,6 @@ class TestKill:
         done.execute(task.context())
         done.on_kill()
         assert jobs(aws, task) == {"1": "Completed"}
-
-
-async def first_event(trigger: RemoteJobTrigger) -> dict[str, Any]:
-    event = await anext(aiter(trigger.run()))
-    payload: dict[str, Any] = event.payload
-    return payload
 
 
 def deferral(task: TaskInstance, program: str) -> TaskDeferred:
