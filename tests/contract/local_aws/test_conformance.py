@@ -74,7 +74,8 @@ def misfits(shape: Any, value: Any, path: str) -> Iterator[str]:
         return
     if isinstance(value, CHANGED_BY_BOTOCORE.get(shape.name, ())):
         return
-    if not isinstance(value, PYTHON_TYPES[shape.type_name]):
+    fits: bool = isinstance(value, PYTHON_TYPES[shape.type_name])
+    if not fits:
         yield f"{path} is {type(value).__name__} {value!r}, not {shape.type_name}"
         return
     match shape.type_name:

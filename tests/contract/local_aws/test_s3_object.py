@@ -110,7 +110,7 @@ def test_an_empty_object(s3: Any, bucket: str) -> None:
     ],
 )
 def test_ranges(
-    s3: Any, bucket: str, asked: str, status: int, body: bytes, content_range: str | None
+    s3: Any, bucket: str, *, asked: str, status: int, body: bytes, content_range: str | None
 ) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")
     answer = s3.get_object(Bucket=bucket, Key="k", Range=asked)
