@@ -9,6 +9,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from local_aws.jobs.process import namespace_mode
+
+# Scripts of these tests name /opt/ml, as scripts on AWS do.
+needs_opt_ml = pytest.mark.skipif(
+    namespace_mode() == "none", reason="mount namespaces are not allowed on this machine"
+)
+
 ROLE = "arn:aws:iam::000000000000:role/aws-ml-workflow"
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 SCIKIT_LEARN = f"{REGISTRY}/sagemaker-scikit-learn:1.4-2-cpu-py3"

@@ -16,12 +16,15 @@ from tests.support.sagemaker_jobs import (
     SCIKIT_LEARN,
     ended_processing,
     log_lines,
+    needs_opt_ml,
     processing_input,
     processing_output,
     processing_request,
     until,
 )
 from tests.support.stand_in import StandIn
+
+pytestmark = needs_opt_ml
 
 GROUP = "/aws/sagemaker/ProcessingJobs"
 WAIT_FOR_EVER = "import signal\nprint('ready')\nsignal.pause()\n"

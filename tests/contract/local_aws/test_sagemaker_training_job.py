@@ -20,6 +20,7 @@ from tests.support.sagemaker_jobs import (
     csv_rows,
     ended_training,
     log_lines,
+    needs_opt_ml,
     tar_gz,
     training_request,
     until,
@@ -346,6 +347,7 @@ def test_script_mode(lab: Lab, image: str) -> None:
     assert lab.archive(f"s3://{lab.bucket}/models/{name}/output/output.tar.gz") == {"plot.txt": b"o"}
 
 
+@needs_opt_ml
 def test_a_failing_script_tells_why(lab: Lab) -> None:
     name = lab.script("open('/opt/ml/output/data/trace', 'w').write('t')\nraise SystemExit(3)")
     description = ended_training(lab.sagemaker, name)
@@ -354,6 +356,7 @@ def test_a_failing_script_tells_why(lab: Lab) -> None:
     assert lab.keys(f"models/{name}/output/") == ["output.tar.gz"]
 
 
+@needs_opt_ml
 def test_the_failure_file_is_cut_to_what_aws_shows(lab: Lab) -> None:
     entrypoint = [
         "python3",

@@ -35,7 +35,11 @@ def alive(pid: int) -> bool:
 
 
 def test_a_job_runs_through_all_its_states(lab: Lab) -> None:
-    body = lab.finish(lab.start("fine", "open('/opt/ml/made', 'w').close(); print('done')"))
+    body = lab.finish(
+        lab.start(
+            "fine", "import os; open(os.environ['SAGEMAKER_BASE_DIR'] + '/made', 'w').close(); print('done')"
+        )
+    )
     assert body["State"] == "Completed"
     assert body["States"] == ["Downloading", "Running", "Uploading", "Completed"]
     assert body["Output"] == ["made", "script.py"]
