@@ -116,11 +116,11 @@ def _serve(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _stop(number: int, _: FrameType | None) -> None:
+def _stop(_number: int, _frame: FrameType | None) -> None:
     """Leave the server's loop; a second signal while closing changes nothing."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise SystemExit(0 if number == signal.SIGTERM else 130)
+    raise SystemExit(0)
 
 
 def _env(data_dir: Path) -> int:
