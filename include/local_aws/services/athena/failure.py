@@ -6,7 +6,7 @@ from __future__ import annotations
 SYSTEM, USER, OTHER = 1, 2, 3
 
 
-class QueryFailed(Exception):  # noqa: N818 - reads as what happened
+class QueryFailed(Exception):
     """The query ends as FAILED; ``reason`` becomes its StateChangeReason.
 
     Args:
@@ -22,7 +22,7 @@ class QueryFailed(Exception):  # noqa: N818 - reads as what happened
         self.error_type = error_type
 
 
-class QueryCancelled(Exception):  # noqa: N818
+class QueryCancelled(Exception):
     """Stop was asked for while the query ran."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,22 +34,29 @@ class Sandbox:
         self.scratch = scratch
         for name in ("in", "out", "spill"):
             (scratch / name).mkdir(parents=True)
-        self.connection = duckdb.connect(
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The database, made when it is first needed: most DDL never needs it."""
+        made = duckdb.connect(
             ":memory:",
             config={"memory_limit": MEMORY, "threads": THREADS, "autoinstall_known_extensions": False},
         )
-        self.connection.execute(
+        made.execute(
             f"""
             SET TimeZone = 'UTC';
             SET default_null_order = 'nulls_last';
-            SET temp_directory = '{scratch / "spill"}';
+            SET temp_directory = '{self.scratch / "spill"}';
             SET max_temp_directory_size = '{SPILL}';
             SET enable_progress_bar = false;
-            SET preserve_insertion_order = true;
             CREATE SCHEMA data; CREATE SCHEMA shape;
             """
         )
-        self.connection.execute(_macros())
+        made.execute(_macros())
+        self.made = made
+        return made
+
+    made: duckdb.DuckDBPyConnection | None = None  # what there is to interrupt
 
     def lock(self) -> None:
         """From here on only the scratch directory can be reached and no setting be changed."""
@@ -69,7 +77,8 @@ def sandbox(scratch: Path) -> Iterator[Sandbox]:
     try:
         yield made
     finally:
-        made.connection.close()
+        if made.made is not None:
+            made.made.close()
         shutil.rmtree(scratch, ignore_errors=True)
 
 

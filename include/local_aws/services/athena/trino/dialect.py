@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
@@ -20,11 +20,13 @@ class AthenaSql(Trino):
 
     INDEX_OFFSET = 0
 
-    class Parser(Trino.Parser):
+    class Parser(Trino.Parser):  # type: ignore[misc, valid-type]
         """No function is known."""
 
-        FUNCTIONS: dict[str, Any] = {}
-        FUNCTION_PARSERS = {name: Trino.Parser.FUNCTION_PARSERS[name] for name in _WITH_SYNTAX}
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: Trino.Parser.FUNCTION_PARSERS[name] for name in _WITH_SYNTAX
+        }
 
 
 def parse_query(sql: str) -> exp.Query:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - SQL is what this module makes; names are quoted and texts are literals
 """From Trino's tree to DuckDB's text.
 
 Some of Trino's operators mean different things for different types: 7 / 2 is 3, 7.0 / 2 is 3.5, '7' / 2 is
@@ -75,7 +76,7 @@ def duckdb_sql(
         wave = _ready(marks, known)
         text = Translator(sql, known, wave, shape).generate(tree, copy=False)
         known.update(_bind(connection, text, wave, marks))
-    return Translator(sql, known, frozenset(), real).generate(tree, copy=False)
+    return str(Translator(sql, known, frozenset(), real).generate(tree, copy=False))
 
 
 def _tell_maps(tree: exp.Expr, sql: str, connection: duckdb.DuckDBPyConnection, shape: str) -> None:
@@ -130,9 +131,7 @@ def _is_marked(node: exp.Expr) -> bool:
     return isinstance(node, _MARKED)
 
 
-def _ready(
-    marks: dict[int, list[exp.Expr]], known: dict[int, list[DuckType]]
-) -> frozenset[int]:
+def _ready(marks: dict[int, list[exp.Expr]], known: dict[int, list[DuckType]]) -> frozenset[int]:
     """The marks whose operands, and the relations those come from, are all resolved."""
     open_marks = {number for number in marks if number not in known}
     unresolved = {id(node) for number in open_marks for node in marks[number]}
@@ -188,7 +187,9 @@ def _bind(
 ) -> dict[int, list[DuckType]]:
     found = connection.execute("SELECT json_serialize_plan(?, optimize := false)", [text]).fetchone()
     # DuckDB writes infinities and NaN in its own words, which are no JSON.
-    plan = json.loads(re.sub(r":-?(?:nan|inf)\b", ":null", found[0], flags=re.I)) if found else {"error": True}
+    plan = (
+        json.loads(re.sub(r":-?(?:nan|inf)\b", ":null", found[0], flags=re.I)) if found else {"error": True}
+    )
     if plan.get("error"):
         # json_serialize_plan words errors differently; binding the text plainly gives the usual message.
         connection.execute(f"EXPLAIN {text}")
@@ -234,12 +235,10 @@ def _operands(node: exp.Expr) -> list[exp.Expr]:
     return [node.this, node.expression]
 
 
-class Translator(DuckDB.Generator):
+class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
     """Writes DuckDB's text. Nodes without a method here mean the same in both."""
 
-    def __init__(
-        self, sql: str, known: dict[int, list[DuckType]], wave: frozenset[int], schema: str
-    ) -> None:
+    def __init__(self, sql: str, known: dict[int, list[DuckType]], wave: frozenset[int], schema: str) -> None:
         super().__init__(dialect=DuckDB(), comments=False, identify=True)
         self.text = sql
         self.known = known
@@ -257,9 +256,7 @@ class Translator(DuckDB.Generator):
         number = node.meta.get("mark")
         if number not in self.wave:
             return default
-        fields = [
-            f"'m{number}_{place_}': {self.sql(part)}" for place_, part in enumerate(_operands(node))
-        ]
+        fields = [f"'m{number}_{place_}': {self.sql(part)}" for place_, part in enumerate(_operands(node))]
         return f"struct_extract({{{', '.join(fields)}, 'v': {default}}}, 'v')"
 
     def _marked_argument(self, node: exp.Anonymous) -> str:
@@ -442,7 +439,7 @@ class Translator(DuckDB.Generator):
             return f"{inner}[{index}]"
         raise self._mismatch(expression, "[]", types[0], types[1])
 
-    def cast_sql(self, expression: exp.Cast, safe_prefix: str | None = None) -> str:
+    def cast_sql(self, expression: exp.Cast, *_: str | None) -> str:
         """CAST with Trino's rules for what text is a number and how numbers look as text."""
         return self._cast(expression, trying=False)
 
@@ -455,7 +452,8 @@ class Translator(DuckDB.Generator):
         word = "TRY_CAST" if trying else "CAST"
         value = self.sql(expression, "this")
         if "mark" not in expression.meta:  # a literal of text
-            if expression.args["to"].is_type("date", "timestamp", "timestamptz"):
+            plain = expression.args["to"].is_type("date", "timestamp", "timestamptz")
+            if plain or not isinstance(expression.this, exp.Literal):
                 return f"{word}({value} AS {target})"
             types: list[DuckType] | None = [DuckType("VARCHAR")]
         else:
@@ -537,7 +535,7 @@ class Translator(DuckDB.Generator):
             raise not_supported(f"INTERVAL … {unit.name}")
         return UNITS[name].format(f"CAST({self.sql(expression, 'this')} AS BIGINT)")
 
-    def hexstring_sql(self, expression: exp.HexString, binary_function_repr: str | None = None) -> str:
+    def hexstring_sql(self, expression: exp.HexString, *_: str | None) -> str:
         """X'6869'."""
         return f"unhex('{expression.this}')"
 
@@ -668,7 +666,11 @@ class Translator(DuckDB.Generator):
 
     def _texts(self, node: exp.Anonymous, types: Sequence[DuckType], wanted: Sequence[int]) -> None:
         for number in wanted:
-            if number < len(types) and types[number].family != "varchar" and types[number].name not in UNKNOWN:
+            if (
+                number < len(types)
+                and types[number].family != "varchar"
+                and types[number].name not in UNKNOWN
+            ):
                 raise QueryFailed(
                     f"FUNCTION_NOT_FOUND: {place(node, self.text)}: Unexpected parameters "
                     f"({', '.join(each.trino() for each in types)}) for function {node.name.lower()}"
@@ -936,7 +938,8 @@ def _sequence(self: Translator, node: exp.Anonymous, _: str) -> str:
         return f"generate_series({', '.join(arguments)})"
     first, last, step = arguments
     is_date = all(
-        isinstance(part, exp.Cast) and part.args["to"].is_type("date")
+        (isinstance(part, exp.Cast)
+        and part.args["to"].is_type("date"))
         or isinstance(part, exp.CurrentDate)
         or (isinstance(part, exp.Anonymous) and part.name.lower() == "date")
         for part in node.expressions[:2]
