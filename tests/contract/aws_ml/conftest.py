@@ -53,6 +53,9 @@ class TaskInstance:
         """A job's name before the attempt; the same in every try."""
         return f"contract-{self.run_id[-12:]}"
 
+    def push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
     def context(self) -> Any:
         """What one try's `execute` is given."""
         ti = SimpleNamespace(
@@ -61,7 +64,7 @@ class TaskInstance:
             run_id=self.run_id,
             map_index=-1,
             try_number=1,
-            xcom_push=self.xcoms.__setitem__,
+            xcom_push=self.push,
         )
         context: dict[str, Any] = {"ti": ti, "task_instance": ti, "run_id": self.run_id}
         if self.store is not None:
