@@ -24,6 +24,7 @@ import importlib.metadata
 import inspect
 import io
 import json
+import logging
 import os
 import re
 import socket
@@ -524,6 +525,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listen-fd", type=int, required=True, help="a bound and listening socket")
     options = parser.parse_args(arguments)
     token = os.environ.pop("LOCAL_AWS_WORKER_TOKEN", "")
+    # As the toolkits: a script's logging.info() is seen in the container's log.
+    level = int(os.environ.get("SAGEMAKER_CONTAINER_LOG_LEVEL", logging.INFO))
+    logging.basicConfig(
+        stream=sys.stdout, level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("waitress").setLevel(logging.ERROR)
     threading.Thread(target=_end_with_the_stand_in, daemon=True).start()
     if os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS", "1") != "1":
         say("SAGEMAKER_MODEL_SERVER_WORKERS has no effect here: one process answers, one request at a time")

@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 
 TOKEN_VARIABLE = "LOCAL_AWS_WORKER_TOKEN"  # noqa: S105 - the variable's name
 TOKEN_HEADER = "X-Worker-Token"  # noqa: S105 - the header's name
-PING_SECONDS = 2.0  # how long a ready worker may take to answer /ping
+PING_SECONDS = 5.0  # how long a ready worker may take to answer /ping
 FAILED_PINGS = 3  # so many in a row and the worker is started again
 GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
 LONGEST_PAUSE_SECONDS = 30.0  # between two starts of a worker that keeps dying

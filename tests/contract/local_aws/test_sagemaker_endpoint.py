@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,16 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.contract.local_aws.serving import EVALUATE, SCIKIT_LEARN, XGBOOST, Serving, archive, script
+from tests.support.sagemaker_jobs import (
+    ROLE,
+    SCIKIT_LEARN,
+    XGBOOST,
+    channel,
+    csv_rows,
+    ended_training,
+    training_request,
+)
+from tests.support.serving import EVALUATE, Serving, archive, script
 from tests.support.stand_in import StandIn
 
 DIES = script("def model_fn(model_dir):\n    raise RuntimeError('no such model')\n")
@@ -470,6 +481,38 @@ def test_what_was_under_way_is_taken_up_again(start_stand_in: Callable[..., Stan
     assert len(rooms) == 2, "deployments that were cut off leave nothing behind"
 
 
+def test_what_training_made_is_served(serving: Serving) -> None:
+    """From a training job's archive to an endpoint, without touching it: the scores are the model's own."""
+    s3, name = serving.stand_in.client("s3"), serving.name("job")
+    s3.put_object(Bucket=serving.bucket, Key="train/part-0.csv", Body=csv_rows(300))
+    serving.sagemaker.create_training_job(
+        **training_request(
+            name,
+            serving.bucket,
+            HyperParameters={"objective": "binary:logistic", "num_round": "5"},
+            InputDataConfig=[channel("train", f"s3://{serving.bucket}/train/")],
+        )
+    )
+    job = ended_training(serving.sagemaker, name)
+    assert job["TrainingJobStatus"] == "Completed", job
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    serving.sagemaker.create_model(
+        ModelName=name, PrimaryContainer={"Image": XGBOOST, "ModelDataUrl": uri}, ExecutionRoleArn=ROLE
+    )
+    endpoint = serving.endpoint(serving.config(name))
+    rows = csv_rows(20, seed=9).decode().splitlines()
+    answer = serving.ask(endpoint, "\n".join(row.partition(",")[2] for row in rows))
+
+    archive_body = s3.get_object(Bucket=serving.bucket, Key=uri.partition(f"{serving.bucket}/")[2])["Body"]
+    with tarfile.open(fileobj=io.BytesIO(archive_body.read())) as tar:
+        file = tar.extractfile("xgboost-model")
+        assert file is not None
+        model = xgboost.Booster(model_file=bytearray(file.read()))
+    features = numpy.array([[float(cell) for cell in row.split(",")[1:]] for row in rows])
+    assert answer == ",".join(map(str, model.predict(xgboost.DMatrix(features)).tolist()))
+    serving.sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
 def test_a_serial_inference_pipeline(serving: Serving) -> None:
     """Each container's answer is the next one's request; a fault names its container."""
     first = "def model_fn(model_dir): return 1\ndef transform_fn(model, body, content_type, accept):\n"
@@ -482,7 +525,7 @@ def test_a_serial_inference_pipeline(serving: Serving) -> None:
             {"Image": SCIKIT_LEARN, "ModelDataUrl": serving.upload(double)},
             {"Image": SCIKIT_LEARN, "ModelDataUrl": serving.upload(show), "ContainerHostname": "show"},
         ],
-        ExecutionRoleArn="arn:aws:iam::000000000000:role/tests",
+        ExecutionRoleArn=ROLE,
     )
     name = serving.endpoint(serving.config(model))
     assert serving.ask(name, "21", Accept="text/plain") == "42 as text/csv for text/plain"

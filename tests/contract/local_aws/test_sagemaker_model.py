@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.local_aws.serving import ROLE, SCIKIT_LEARN, Serving, script
+from tests.support.sagemaker_jobs import ROLE, SCIKIT_LEARN
+from tests.support.serving import Serving, script
 from tests.support.stand_in import StandIn
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.local_aws.serving import EVALUATE, Serving, script
+from tests.support.sagemaker_jobs import needs_opt_ml
+from tests.support.serving import EVALUATE, Serving, script
 from tests.support.stand_in import StandIn
 
 ECHO = """
@@ -146,6 +147,7 @@ def test_a_worker_that_dies_at_work(serving: Serving, evaluating: str) -> None:
     assert serving.ask_until(evaluating, "6 * 7") == "42"
 
 
+@needs_opt_ml
 def test_what_a_container_sees(serving: Serving, evaluating: str) -> None:
     """/opt/ml/model, region, endpoint and credentials; nothing of the stand-in's own environment."""
     assert serving.ask(evaluating, "os.path.isfile('/opt/ml/model/code/inference.py')") == "True"
@@ -157,6 +159,14 @@ def test_what_a_container_sees(serving: Serving, evaluating: str) -> None:
     assert "LOCAL_AWS_WORKER_TOKEN" not in environment
     account = "__import__('boto3').client('sts').get_caller_identity()['Account']"
     assert serving.ask_until(evaluating, account) == "000000000000"
+
+
+def test_a_script_logs(serving: Serving, evaluating: str) -> None:
+    """Both print() and logging.info() reach CloudWatch."""
+    serving.ask_until(evaluating, "[print('printed'), __import__('logging').info('logged')]")
+    lines = serving.log_lines(evaluating)
+    assert "printed" in lines
+    assert any(line.endswith("root INFO logged") for line in lines)
 
 
 def test_only_the_stand_in_reaches_the_worker(serving: Serving, evaluating: str) -> None:

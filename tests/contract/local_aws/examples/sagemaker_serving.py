@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.contract.local_aws.examples import Request, World, example
-from tests.contract.local_aws.serving import ROLE, SCIKIT_LEARN, Serving
+from tests.support.sagemaker_jobs import ROLE, SCIKIT_LEARN
+from tests.support.serving import Serving
 
 TAGS = [{"Key": "team", "Value": "ml"}]
 

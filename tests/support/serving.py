@@ -9,11 +9,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from tests.support.sagemaker_jobs import ROLE, SCIKIT_LEARN
 from tests.support.stand_in import StandIn
-
-SCIKIT_LEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3"
-XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
-ROLE = "arn:aws:iam::000000000000:role/tests"
 
 # Serves without any library, so that it starts fast: POST <expression> answers its value.
 EVALUATE = """
