@@ -1,20 +1,16 @@
 """AWS Glue: the data catalog, crawlers that fill it, and jobs."""
 
 from local_aws.services.context import Context
-from local_aws.services.glue import crawler, database, job, job_run, partition, table, tag
+from local_aws.services.glue import crawler, database, partition, table, tag
 
-__all__ = [
-    "JOB_KINDS", "close", "crawler", "database", "job", "job_run", "partition", "recover", "table", "tag",
-]  # fmt: skip
-
-JOB_KINDS = [job_run.JobRunKind()]
+__all__ = ["close", "crawler", "database", "partition", "recover", "table", "tag"]
 
 
 def recover(context: Context) -> None:
-    """End the crawls that an earlier life left."""
+    """End what an earlier life of the stand-in left running."""
     crawler.recover(context)
 
 
 def close(context: Context) -> None:
-    """Stop the crawls under way."""
+    """Stop what runs in this process."""
     crawler.close(context)
