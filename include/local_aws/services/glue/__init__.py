@@ -1,16 +1,20 @@
 """AWS Glue: the data catalog, crawlers that fill it, and jobs."""
 
 from local_aws.services.context import Context
-from local_aws.services.glue import crawler, database, partition, table, tag
+from local_aws.services.glue import crawler, database, job, job_run, partition, table, tag
 
-__all__ = ["close", "crawler", "database", "partition", "recover", "table", "tag"]
+__all__ = [
+    "JOB_KINDS", "close", "crawler", "database", "job", "job_run", "partition", "recover", "table", "tag",
+]  # fmt: skip
+
+JOB_KINDS = [job_run.JobRunKind()]
 
 
 def recover(context: Context) -> None:
-    """End what an earlier life of the stand-in left running."""
+    """End the crawls that an earlier life left."""
     crawler.recover(context)
 
 
 def close(context: Context) -> None:
-    """Stop what runs in this process."""
+    """Stop the crawls under way."""
     crawler.close(context)

@@ -1,158 +1,151 @@
-"""What a file is and which columns it has, from its first megabyte: Glue's built-in classifiers.
+"""What a file is, and which columns it has: Glue's built-in classifiers for Parquet, JSON lines and CSV.
 
-parquet   the footer says it
-json      objects, one a line; int, bigint, double, boolean, string, array<…>, struct<…>
-csv       one delimiter that gives every line the same number of fields, two columns and two lines at least.
-          The first line is a header when all of it is text and some column below it is not; else the
-          columns are col0, col1, …  Types are bigint, double, boolean and string. Dates stay text. A file
-          with quoted fields is for OpenCSVSerde, whose columns are all text.
+A classifier looks at the beginning of a file, as Glue's do, so a type that only a later row contradicts is
+not seen. The CSV rules are the documented ones: one of five delimiters, at least two columns and two rows;
+the first row is a header when all its fields are words, none too long, and some data are not words.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
-import re
 import zlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-SAMPLE = 1024 * 1024  # bytes of a file, as Glue reads
-_DELIMITERS = (",", "|", "\t", ";", "\x01")
-_COLUMN_NAME = re.compile(r"[^\x00-\x1f,;{}()\n\t=]{1,150}")
+SAMPLE_BYTES = 1 << 20  # of each file, unpacked
+DELIMITERS = (",", "|", "\t", ";", "\x01")
+HEADER_CHARACTERS = 150  # a header's fields are shorter, but for the last
+
+Column = tuple[str, str]  # name, Hive type
 
 
 @dataclass(frozen=True)
 class Classified:
-    """A file's format and columns."""
+    """What a classifier made of one file."""
 
-    format: str  # "parquet", "json", "csv"
-    columns: Mapping[str, str]  # lower-case name -> Hive type, in order
-    compression: str = "none"  # "gzip", "none"
-    parameters: Mapping[str, str] = field(default_factory=dict)  # of csv: delimiter, header, quoted
+    classification: str  # "csv", "json", "parquet"
+    columns: tuple[Column, ...]
+    delimiter: str = ""  # of csv
+    header: bool = False  # of csv
+    quoted: bool = False  # of csv: some field stands in quotes
+    compression: str = "none"  # "gzip"
+    record_bytes: int = 1  # on average, in the sample
 
-    def alike(self, other: Classified) -> bool:
-        """Whether both may be one table: one format, and most columns in common."""
-        if self.format != other.format:
-            return False
-        if any(self.parameters.get(each) != other.parameters.get(each) for each in ("delimiter", "header")):
-            return False
-        mine, theirs = set(self.columns), set(other.columns)
-        return len(mine & theirs) >= 0.7 * max(len(mine), len(theirs))
+    @property
+    def form(self) -> tuple[object, ...]:
+        """What must be the same for two files to belong to one table."""
+        return self.classification, self.delimiter, self.compression
 
 
-def classify(path: Path) -> Classified | None:
-    """What the file is; None when no classifier knows it."""
-    with path.open("rb") as stream:
-        head = stream.read(4)
-    if head == b"PAR1":
-        return _parquet(path)
-    compression = "gzip" if head[:2] == b"\x1f\x8b" else "none"
-    lines = _sample_lines(path, compressed=compression == "gzip")
+def classified(source: BinaryIO, name: str) -> Classified | None:
+    """Classify one file; None when no classifier knows it. Reads at most a sample, Parquet its footer."""
+    if source.read(4) == b"PAR1":
+        source.seek(0)
+        return _parquet(source)
+    source.seek(0)
+    compression = "gzip" if name.endswith(".gz") else "none"
+    sample, whole = _sample(source, compression)
+    text = sample.decode("utf-8-sig", errors="replace")
+    lines = text.splitlines()
+    if not whole and len(lines) > 1:
+        lines.pop()  # the sample may have cut it
+    lines = [line for line in lines if line.strip()]
     if not lines:
         return None
-    return _json(lines, compression) or _csv(lines, compression)
+    per_record = max(1, len(sample) // len(lines))
+    return _json(lines, compression, per_record) or _csv(lines, compression, per_record)
 
 
-def merge(found: Sequence[Classified]) -> Classified:
-    """One table's description from its files' ones: columns of all, types that hold all values."""
-    first = found[0]
-    columns = dict(first.columns)
-    for other in found[1:]:
-        for name, kind in other.columns.items():
-            columns[name] = wider(columns[name], kind) if name in columns else kind
-    compressions = {each.compression for each in found}
-    compression = first.compression if len(compressions) == 1 else "none"
-    parameters = dict(first.parameters)
-    if any(each.parameters.get("quoted") == "true" for each in found):
-        parameters["quoted"] = "true"
-        columns = dict.fromkeys(columns, "string")
-    return Classified(first.format, columns, compression, parameters)
+def merged(one: Sequence[Column], other: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns of a table that holds files of both kinds: types widened, new columns at the end."""
+    held = dict(one)
+    for name, kind in other:
+        held[name] = widened(held[name], kind) if name in held else kind
+    return tuple(held.items())
 
 
-def wider(one: str, other: str) -> str:
-    """The narrowest type that holds the values of both."""
-    if one == other:
+_WIDER = {
+    frozenset({"int", "bigint"}): "bigint",
+    frozenset({"int", "double"}): "double",
+    frozenset({"bigint", "double"}): "double",
+    frozenset({"float", "double"}): "double",
+    frozenset({"smallint", "int"}): "int",
+    frozenset({"smallint", "bigint"}): "bigint",
+    frozenset({"tinyint", "int"}): "int",
+    frozenset({"tinyint", "bigint"}): "bigint",
+}
+UNKNOWN = ""  # the type of a column without a value
+
+
+def widened(one: str, other: str) -> str:
+    """The narrowest type that holds both; text when there is no other."""
+    if one == other or not other:
         return one
-    order = ["tinyint", "smallint", "int", "bigint"]
-    if one in order and other in order:
-        return max(one, other, key=order.index)
-    if {one, other} <= {*order, "float", "double"}:
-        return "double"
-    if "null" in (one, other):
-        return other if one == "null" else one
-    return "string"
+    return _WIDER.get(frozenset({one, other}), "string") if one else other
 
 
-# Parquet
-
-
-def _parquet(path: Path) -> Classified | None:
+def _sample(source: BinaryIO, compression: str) -> tuple[bytes, bool]:
+    """The beginning of a file, unpacked, and whether that is all of it."""
+    reader: Any = gzip.GzipFile(fileobj=source) if compression == "gzip" else source
     try:
-        schema = pyarrow.parquet.read_schema(path)
-    except (pyarrow.ArrowInvalid, OSError):
-        return None
-    return Classified("parquet", {each.name.lower(): _arrow_type(each.type) for each in schema})
-
-
-def _arrow_type(kind: pyarrow.DataType) -> str:
-    simple = {
-        "int8": "tinyint", "int16": "smallint", "int32": "int", "int64": "bigint", "uint8": "smallint",
-        "uint16": "int", "uint32": "bigint", "uint64": "bigint", "float": "float", "double": "double",
-        "halffloat": "float", "bool": "boolean", "string": "string", "large_string": "string",
-        "string_view": "string", "binary": "binary", "large_binary": "binary", "date32[day]": "date",
-        "date64[ms]": "date", "null": "string",
-    }  # fmt: skip
-    types = pyarrow.types
-    if types.is_dictionary(kind):
-        return _arrow_type(kind.value_type)
-    if types.is_timestamp(kind):
-        return "timestamp"
-    if types.is_decimal(kind):
-        return f"decimal({kind.precision},{kind.scale})"
-    if types.is_list(kind) or types.is_large_list(kind):
-        return f"array<{_arrow_type(kind.value_type)}>"
-    if types.is_map(kind):
-        return f"map<{_arrow_type(kind.key_type)},{_arrow_type(kind.item_type)}>"
-    if types.is_struct(kind):
-        inner = (f"{each.name.lower()}:{_arrow_type(each.type)}" for each in kind.fields)
-        return f"struct<{','.join(inner)}>"
-    return simple.get(str(kind), "string")
-
-
-# Text
-
-
-def _sample_lines(path: Path, *, compressed: bool) -> list[str]:
-    """The whole lines of the first megabyte."""
-    try:
-        if compressed:
-            with gzip.open(path) as stream:
-                sample = stream.read(SAMPLE)
-        else:
-            with path.open("rb") as plain:
-                sample = plain.read(SAMPLE)
+        sample: bytes = reader.read(SAMPLE_BYTES)
+        return sample, not reader.read(1)
     except (OSError, EOFError, zlib.error):
-        return []
-    if b"\x00" in sample:
-        return []  # not text
-    lines = sample.decode("utf-8-sig", errors="replace").splitlines()
-    if len(sample) == SAMPLE and len(lines) > 1:
-        lines.pop()  # the last one is cut
-    return [line for line in lines if line.strip()]
+        return b"", True
 
 
-def _json(lines: Sequence[str], compression: str) -> Classified | None:
-    shape: Shape = "null"
-    if not lines[0].lstrip().startswith("{"):
+# --- Parquet ----------------------------------------------------------------------------------------
+
+
+def _parquet(source: BinaryIO) -> Classified | None:
+    try:
+        schema = pq.read_schema(source)
+    except (pa.ArrowInvalid, OSError):
         return None
+    return Classified("parquet", tuple((field.name.lower(), _hive(field.type)) for field in schema))
+
+
+_ARROW: Sequence[tuple[Callable[[Any], bool], str]] = (
+    (pa.types.is_int8, "tinyint"),
+    (pa.types.is_int16, "smallint"),
+    (pa.types.is_int32, "int"),
+    (pa.types.is_integer, "bigint"),
+    (pa.types.is_float64, "double"),
+    (pa.types.is_floating, "float"),
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_binary, "binary"),
+    (pa.types.is_large_binary, "binary"),
+)
+
+
+def _hive(kind: Any) -> str:
+    if pa.types.is_dictionary(kind):
+        return _hive(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_map(kind):
+        return f"map<{_hive(kind.key_type)},{_hive(kind.item_type)}>"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"array<{_hive(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{field.name.lower()}:{_hive(field.type)}' for field in kind)}>"
+    return next((hive for test, hive in _ARROW if test(kind)), "string")
+
+
+# --- JSON lines -------------------------------------------------------------------------------------
+
+
+def _json(lines: Sequence[str], compression: str, record_bytes: int) -> Classified | None:
+    columns: dict[str, str] = {}
     for line in lines:
         try:
             row = json.loads(line)
@@ -160,135 +153,110 @@ def _json(lines: Sequence[str], compression: str) -> Classified | None:
             return None
         if not isinstance(row, dict):
             return None
-        shape = _both(shape, _shape(row))
-    if not isinstance(shape, dict):
+        for key, value in row.items():
+            name = key.lower()
+            columns[name] = widened(columns.get(name, UNKNOWN), _json_type(value))
+    named = tuple((name, kind or "string") for name, kind in columns.items())
+    return Classified("json", named, compression=compression, record_bytes=record_bytes)
+
+
+def _json_type(value: Any) -> str:
+    match value:
+        case None:
+            return UNKNOWN
+        case bool():
+            return "boolean"
+        case int():
+            return "int" if -(2**31) <= value < 2**31 else "bigint"
+        case float():
+            return "double"
+        case list():
+            inner = UNKNOWN
+            for item in value:
+                inner = widened(inner, _json_type(item))
+            return f"array<{inner or 'string'}>"
+        case dict():
+            fields = ",".join(f"{key.lower()}:{_json_type(item) or 'string'}" for key, item in value.items())
+            return f"struct<{fields}>" if fields else "string"
+        case _:
+            return "string"
+
+
+# --- CSV --------------------------------------------------------------------------------------------
+
+
+def _csv(lines: Sequence[str], compression: str, record_bytes: int) -> Classified | None:
+    parsed = ((delimiter, _rows(lines, delimiter)) for delimiter in DELIMITERS)
+    width_of = {delimiter: (len(rows[0]), rows) for delimiter, rows in parsed if len(rows[0]) > 1}
+    if not width_of or len(lines) < 2:
         return None
-    return Classified("json", {name: _hive(kind) for name, kind in shape.items()}, compression)
-
-
-# What a JSON value is: a simple type, the shapes of an object's members, or (in a list) of an array's items.
-Shape = str | dict[str, Any] | list[Any]
-
-
-def _shape(value: Any) -> Shape:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "int" if -(2**31) <= value < 2**31 else "bigint"
-    if isinstance(value, float):
-        return "double"
-    if isinstance(value, list):
-        inner: Shape = "null"
-        for item in value:
-            inner = _both(inner, _shape(item))
-        return [inner]
-    if isinstance(value, dict):
-        return {name.lower(): _shape(member) for name, member in value.items()}
-    return "string"
-
-
-def _both(one: Shape, other: Shape) -> Shape:
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = [*one, *(name for name in other if name not in one)]
-        return {name: _both(one.get(name, "null"), other.get(name, "null")) for name in names}
-    if isinstance(one, list) and isinstance(other, list):
-        return [_both(one[0], other[0])]
-    if isinstance(one, str) and isinstance(other, str):
-        return wider(one, other)
-    if "null" in (one, other):
-        return other if one == "null" else one
-    return "string"
-
-
-def _hive(shape: Shape) -> str:
-    if isinstance(shape, list):
-        return f"array<{_hive(shape[0])}>"
-    if isinstance(shape, dict):
-        return (
-            f"struct<{','.join(f'{name}:{_hive(kind)}' for name, kind in shape.items())}>"
-            if shape
-            else "string"
-        )
-    return "string" if shape == "null" else shape
-
-
-def _csv(lines: Sequence[str], compression: str) -> Classified | None:
-    delimiter = _delimiter(lines)
-    if delimiter is None:
+    delimiter, (width, rows) = max(width_of.items(), key=lambda item: _agreeing(*item[1]))
+    if _agreeing(width, rows) * 2 < len(rows):
         return None
-    is_quoted = _is_quoted(lines, delimiter)
-    rows = [_fields(line, delimiter, is_quoted=is_quoted) for line in lines]
-    width = Counter(map(len, rows)).most_common(1)[0][0]
-    if width < 2 or len(rows) < 2:
-        return None
-    has_header = _is_header(rows[0], rows[1:], width)
-    body = rows[1:] if has_header else rows
-    names = _names(rows[0]) if has_header else [f"col{number}" for number in range(width)]
-    width = len(names)
-    kinds = ["string"] * width if is_quoted else [_column_type(body, number) for number in range(width)]
-    parameters = {
-        "delimiter": delimiter,
-        "header": "true" if has_header else "false",
-        "quoted": "true" if is_quoted else "false",
-    }
-    return Classified("csv", dict(zip(names, kinds, strict=True)), compression, parameters)
+    header = _is_header(rows)
+    data = [row for row in rows[header:] if len(row) == width] or rows[header:]
+    kinds = [_column_type(row[index] for row in data if index < len(row)) for index in range(width)]
+    names = _names(rows[0]) if header else [f"col{index}" for index in range(width)]
+    return Classified(
+        "csv",
+        tuple(zip(names, kinds, strict=True)),
+        delimiter=delimiter,
+        header=bool(header),
+        quoted=any('"' in line for line in lines),
+        compression=compression,
+        record_bytes=record_bytes,
+    )
 
 
-def _delimiter(lines: Sequence[str]) -> str | None:
-    """The one that cuts nearly every line into the same number of fields, more than one."""
-    best: tuple[int, str] | None = None
-    for delimiter in _DELIMITERS:
-        counts = Counter(len(_fields(line, delimiter, is_quoted=True)) for line in lines)
-        width, often = counts.most_common(1)[0]
-        if width > 1 and often >= 0.8 * len(lines) and (best is None or width > best[0]):
-            best = (width, delimiter)
-    return best[1] if best else None
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    # One line is one row: a stray quote must not swallow the rest of the sample.
+    return [next(csv.reader(io.StringIO(line), delimiter=delimiter), [""]) for line in lines]
 
 
-def _is_quoted(lines: Sequence[str], delimiter: str) -> bool:
-    edge = re.escape(delimiter)
-    pattern = re.compile(f'(?:^|{edge})\\s*"(?:[^"\\\\]|\\\\.|"")*"\\s*(?:{edge}|$)')
-    return any(pattern.search(line) for line in lines)
+def _agreeing(width: int, rows: Sequence[Sequence[str]]) -> int:
+    """How many rows are as wide as the first."""
+    return sum(len(row) == width for row in rows)
 
 
-def _fields(line: str, delimiter: str, *, is_quoted: bool) -> list[str]:
-    if not is_quoted:
-        return line.split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter, strict=False), [])
-
-
-def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], width: int) -> bool:
-    if len(first) != width or any(_value_type(value) != "string" for value in first):
-        return False
-    if not all(_COLUMN_NAME.fullmatch(value.strip()) for value in first):
-        return False
-    if len({value.strip().lower() for value in first}) != width:
-        return False
-    return any(_column_type(rest, number) != "string" for number in range(width))
+def _is_header(rows: Sequence[Sequence[str]]) -> int:
+    """1 when the first row is a header, else 0."""
+    first, data = rows[0], rows[1:]
+    if any(_value_type(field) not in ("string", UNKNOWN) for field in first) or not all(first[:-1]):
+        return 0
+    if any(len(field) >= HEADER_CHARACTERS for field in first[:-1]):
+        return 0
+    different = any(_value_type(field) not in ("string", UNKNOWN) for row in data for field in row)
+    return int(different)
 
 
 def _names(header: Sequence[str]) -> list[str]:
-    return [re.sub(r"\s+", " ", value.strip().lower()) for value in header]
+    names: list[str] = []
+    for index, field in enumerate(header):
+        name = field.strip().lower() or f"col{index}"
+        names.append(name if name not in names else f"{name}_{index}")
+    return names
 
 
-def _column_type(rows: Sequence[Sequence[str]], number: int) -> str:
-    kind = "null"
-    for row in rows:
-        if number < len(row):
-            kind = wider(kind, _value_type(row[number]))
+def _column_type(values: Iterable[str]) -> str:
+    kind = UNKNOWN
+    for value in values:
+        kind = widened(kind, _value_type(value))
         if kind == "string":
-            return kind
-    return "string" if kind == "null" else kind
+            break
+    return kind or "string"
 
 
-def _value_type(value: str) -> str:
-    text = value.strip()
+def _value_type(text: str) -> str:
+    text = text.strip()
     if not text:
-        return "null"
-    if re.fullmatch(r"[+-]?\d{1,18}", text):
-        return "bigint"
-    if re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d+)?", text):
-        return "double"
-    return "boolean" if text.lower() in ("true", "false") else "string"
+        return UNKNOWN
+    if text.lower() in ("true", "false"):
+        return "boolean"
+    if text.lstrip("+-").isdecimal() and text.isascii():
+        return "bigint" if -(2**63) <= int(text[:20]) < 2**63 else "string"
+    try:
+        float(text)
+    except ValueError:
+        return "string"
+    # Python also takes 1_000, inf and nan, which are words here.
+    return "double" if all(letter in "0123456789.eE+-" for letter in text) else "string"

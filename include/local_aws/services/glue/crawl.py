@@ -1,366 +1,383 @@
-"""One run of a crawler: from the objects below its targets to tables and partitions.
+"""What one crawl does: group the files of a target into tables, and bring the catalog up to date.
 
-    s3://lake/landing/dt=2024-01-01/a.csv ──┐ classify each file
-                      dt=2024-01-02/b.csv ──┘ ──> table "landing", partition key dt, two partitions
+    target s3://lake/sales/
+      sales/dt=2026-01-15/a.csv      one table "sales", partition key dt
+      sales/returns/b.csv            one table "returns"
+      sales/2026/01/c.csv            folders of one form and one depth: one table "sales", keys partition_0, …
 
-Folders below a target are one table as long as their files are alike; their names become partition keys:
-``dt=…`` is the key dt, a bare name is partition_0, partition_1, … Folders that differ are tables of
-their own.
+Files that no classifier knows, and folders whose files differ among themselves, make no table; the crawl's
+log says so.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from threading import Event
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from local_aws.services.catalog import Catalog, DataFile, data_files
+from local_aws.services.catalog.catalog import invalid
 from local_aws.services.catalog.files import folder_of
-from local_aws.services.glue.classify import Classified, classify, merge
-from local_aws.state.objects import Objects
+from local_aws.services.context import Context
+from local_aws.services.glue.classify import Classified, Column, classified, merged
+from local_aws.state.objects import BucketMissing, ObjectMissing, parse_s3_uri
 from local_aws.state.records import Body
+
+UPDATED_BY = "UPDATED_BY_CRAWLER"
+
+
+class CrawlStopped(Exception):
+    """StopCrawler was called, or the stand-in ends."""
+
+
+@dataclass
+class Found:
+    """What a crawl did to the catalog."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    lines: list[str] = field(default_factory=list)  # for the crawl's log
+
+    def counts(self) -> dict[str, int]:
+        """The numbers alone."""
+        return {"created": self.created, "updated": self.updated, "deleted": self.deleted}
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder that holds data files, with what the classifiers say of them."""
+
+    root: str  # s3:// URI of the table's folder, ends in "/"
+    keys: tuple[str, ...]  # names of Hive partition keys on the way from root
+    values: tuple[str, ...]
+    uri: str  # s3:// URI of the folder itself
+    files: tuple[DataFile, ...]
+    kind: Classified
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table that a crawl has found."""
+
+    root: str
+    keys: tuple[str, ...]
+    folders: tuple[_Folder, ...]
+    kind: Classified
+    columns: tuple[Column, ...]
+
+
+def make_tables(context: Context, crawler: Body, stop: threading.Event, found: Found) -> None:
+    """Crawl all targets; ``found`` is filled meanwhile. Raises CrawlStopped, AwsError."""
+    if not crawler.get("DatabaseName"):
+        raise invalid("The crawler has no DatabaseName.")
+    catalog = Catalog(context)
+    if not any(item["Name"] == crawler["DatabaseName"].lower() for item in catalog.databases()):
+        catalog.create_database({"Name": crawler["DatabaseName"]})  # as a crawler does
+    for target in crawler["Targets"]["S3Targets"]:
+        bucket, _ = parse_s3_uri(target["Path"])
+        if not context.objects.has_bucket(bucket):
+            raise invalid(f"The S3 location: {target['Path']} does not exist: there is no bucket {bucket}.")
+        folders = list(_folders(context, target, stop, found))
+        tables = list(_tables(folders, target["Path"]))
+        for table in tables:
+            _store(catalog, crawler, table, found)
+        _forget(catalog, crawler, target["Path"], tables, found)
+
+
+def _folders(
+    context: Context, target: Mapping[str, Any], stop: threading.Event, found: Found
+) -> Iterator[_Folder]:
+    """The target's folders that hold data of one form."""
+    exclusions = [_glob(pattern) for pattern in target.get("Exclusions") or []]
+    by_folder: dict[str, list[DataFile]] = defaultdict(list)
+    for file in data_files(context.objects, target["Path"]):
+        if not any(pattern.fullmatch(file.below) for pattern in exclusions):
+            by_folder[str(PurePosixPath(file.below).parent)].append(file)
+    bucket, prefix = folder_of(target["Path"])
+    for below, files in by_folder.items():
+        parts = () if below == "." else PurePosixPath(below).parts
+        pairs = [part.partition("=") for part in parts]
+        cut = next((index for index, (_, equals, _) in enumerate(pairs) if equals), len(parts))
+        if any(not equals for _, equals, _ in pairs[cut:]):
+            found.lines.append(f"WARN : s3://{bucket}/{prefix}{below} mixes key=value folders with others")
+            continue
+        kind = _kind_of(context, files[: target.get("SampleSize") or len(files)], stop, found)
+        if kind is None:
+            continue
+        yield _Folder(
+            root=f"s3://{bucket}/{prefix}{''.join(f'{part}/' for part in parts[:cut])}",
+            keys=tuple(_named(key) for key, _, _ in pairs[cut:]),
+            values=tuple(unquote(value) for _, _, value in pairs[cut:]),
+            uri=f"s3://{bucket}/{prefix}{''.join(f'{part}/' for part in parts)}",
+            files=tuple(files),
+            kind=kind,
+        )
+
+
+def _kind_of(
+    context: Context, files: Iterable[DataFile], stop: threading.Event, found: Found
+) -> Classified | None:
+    """What the files of a folder are, with the columns of all of them; None when they are not of one form."""
+    whole: Classified | None = None
+    for file in files:
+        if stop.is_set():
+            raise CrawlStopped
+        try:
+            with context.objects.open(file.bucket, file.key)[1] as source:
+                kind = classified(source, file.key)
+        except (ObjectMissing, BucketMissing):
+            continue  # deleted since it was listed
+        if kind is None:
+            found.lines.append(f"WARN : {file.uri} is of no known classification")
+            continue
+        if whole is None:
+            whole = kind
+        elif whole.form != kind.form or (kind.classification == "csv" and not _fits(whole, kind)):
+            found.lines.append(f"WARN : {file.uri} is not like the other files of its folder")
+            return None
+        else:
+            whole = replace(whole, columns=merged(whole.columns, kind.columns))
+    return whole
+
+
+def _fits(one: Classified, other: Classified) -> bool:
+    """CSV files go by position: they must have the same column names in the same order."""
+    return [name for name, _ in one.columns] == [name for name, _ in other.columns]
+
+
+def _tables(folders: Sequence[_Folder], target: str) -> Iterator[_Table]:
+    """Folders grouped into tables."""
+    by_root: dict[tuple[str, tuple[str, ...]], list[_Folder]] = defaultdict(list)
+    for folder in folders:
+        by_root[folder.root, folder.keys].append(folder)
+    groups = {key: group for key, group in by_root.items() if _alike(group)}
+    top = "s3://{}/{}".format(*folder_of(target))
+    depths = {root.removeprefix(top).count("/") for root, _ in groups}
+    together = [folder for group in groups.values() for folder in group]
+    if len(groups) > 1 and len(depths) == 1 and not any(keys for _, keys in groups) and _same(together):
+        keys = tuple(f"partition_{index}" for index in range(depths.pop()))
+        parted = [
+            _Folder(top, keys, tuple(f.uri.removeprefix(top).split("/")[:-1]), f.uri, f.files, f.kind)
+            for f in together
+        ]
+        yield _table(top, keys, parted)
+        return
+    for (root, keys), group in groups.items():
+        yield _table(root, keys, group)
+    for (root, keys), group in by_root.items():
+        if (root, keys) not in groups:  # folders that differ become tables of their own
+            for folder in group:
+                yield _table(
+                    folder.uri, (), [_Folder(folder.uri, (), (), folder.uri, folder.files, folder.kind)]
+                )
+
+
+def _alike(folders: Sequence[_Folder]) -> bool:
+    first = folders[0].kind
+    return all(
+        folder.kind.form == first.form and (first.classification != "csv" or _fits(first, folder.kind))
+        for folder in folders
+    )
+
+
+def _same(folders: Sequence[_Folder]) -> bool:
+    return _alike(folders) and len({folder.kind.columns for folder in folders}) == 1
+
+
+def _table(root: str, keys: tuple[str, ...], folders: Sequence[_Folder]) -> _Table:
+    columns: tuple[Column, ...] = ()
+    for folder in folders:
+        columns = merged(columns, folder.kind.columns)
+    kept = tuple((name, kind) for name, kind in columns if name not in keys)
+    return _Table(root, keys, tuple(folders), folders[0].kind, kept)
+
+
+def _store(catalog: Catalog, crawler: Body, table: _Table, found: Found) -> None:
+    """Create the table, or bring it up to date as far as SchemaChangePolicy allows; add its partitions."""
+    database = crawler["DatabaseName"]
+    name = _free_name(catalog, crawler, table.root)
+    given = _table_input(name, crawler, table)
+    before = catalog.find_table(database, name)
+    if before is None:
+        stored = catalog.create_table(database, given)
+        found.created += 1
+        found.lines.append(f"INFO : Created table {name} in database {database}")
+    elif _differs(before, given) and crawler["SchemaChangePolicy"].get("UpdateBehavior") != "LOG":
+        stored = catalog.update_table(database, given)
+        found.updated += 1
+        found.lines.append(f"INFO : Updated table {name} in database {database}")
+    else:
+        stored = before
+    for folder in table.folders:
+        if folder.keys and catalog.find_partition(stored, folder.values) is None:
+            descriptor = {**stored["StorageDescriptor"], "Location": folder.uri}
+            catalog.create_partition(
+                stored,
+                {"Values": list(folder.values), "StorageDescriptor": descriptor,
+                 "Parameters": _statistics(folder.files, folder.kind)},
+            )  # fmt: skip
+
+
+def _differs(before: Body, given: Body) -> bool:
+    """Whether the schema changed; other counts of records do not make a table another."""
+
+    def schema(table: Body) -> tuple[Any, ...]:
+        descriptor = table["StorageDescriptor"]
+        return (
+            descriptor["Columns"], descriptor["Location"], descriptor["SerdeInfo"], table["PartitionKeys"],
+            table["Parameters"].get("skip.header.line.count"),
+            "DEPRECATED_BY_CRAWLER" in table["Parameters"],
+        )  # fmt: skip
+
+    return schema(before) != schema(given)
+
+
+def _forget(catalog: Catalog, crawler: Body, target: str, tables: Sequence[_Table], found: Found) -> None:
+    """Treat this crawler's tables whose data is gone as DeleteBehavior says."""
+    behaviour = crawler["SchemaChangePolicy"].get("DeleteBehavior")
+    if behaviour == "LOG":
+        return
+    top = "s3://{}/{}".format(*folder_of(target))
+    there = {table.root: table for table in tables}
+    for table in list(catalog.tables(crawler["DatabaseName"])):
+        parameters = table.get("Parameters", {})
+        location = table.get("StorageDescriptor", {}).get("Location", "")
+        if parameters.get(UPDATED_BY) != crawler["Name"] or not location.startswith(top):
+            continue
+        if location in there:
+            if behaviour == "DELETE_FROM_DATABASE":
+                values = {folder.values for folder in there[location].folders}
+                for partition in list(catalog.partitions(table)):
+                    if tuple(partition["Values"]) not in values:
+                        catalog.delete_partition(table, partition["Values"])
+        elif behaviour == "DELETE_FROM_DATABASE":
+            catalog.delete_table(table["DatabaseName"], table["Name"])
+            found.deleted += 1
+        elif "DEPRECATED_BY_CRAWLER" not in parameters:
+            marked = {
+                **table,
+                "Parameters": {**parameters, "DEPRECATED_BY_CRAWLER": str(int(time.time() * 1000))},
+            }
+            catalog.update_table(table["DatabaseName"], _input_of(marked))
+            found.updated += 1
+
+
+_INPUT_MEMBERS = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys",
+                  "TableType", "Parameters")  # fmt: skip
+
+
+def _input_of(table: Body) -> Body:
+    return {member: table[member] for member in _INPUT_MEMBERS if member in table}
+
 
 _TEXT = (
     "org.apache.hadoop.mapred.TextInputFormat",
     "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
 )
-_PARQUET = (
-    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-)
-_SERDES = {
-    "csv": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
-    "quoted": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-    "json": "org.openx.data.jsonserde.JsonSerDe",
-    "parquet": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+_FORMATS = {
+    # Glue's own choice for CSV, quoted or not, because it keeps the types.
+    "csv": (*_TEXT, "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"),
+    "json": (*_TEXT, "org.openx.data.jsonserde.JsonSerDe"),
+    "parquet": (
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+        "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    ),
 }
 
 
-class CrawlStopped(Exception):
-    """Stop was asked for."""
-
-
-class CrawlFailed(Exception):
-    """The crawl ends as FAILED with this message."""
-
-
-@dataclass
-class Counts:
-    """What a crawl changed."""
-
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    partitions: int = 0  # added
-
-
-@dataclass
-class _Folder:
-    """A folder with the files in it and below."""
-
-    path: tuple[str, ...]  # below the target
-    files: list[tuple[DataFile, Classified]] = field(default_factory=list)
-    folders: dict[str, _Folder] = field(default_factory=dict)
-
-    def all_files(self) -> Iterator[tuple[DataFile, Classified]]:
-        yield from self.files
-        for inner in self.folders.values():
-            yield from inner.all_files()
-
-    def leaves(self) -> Iterator[_Folder]:
-        """The folders that hold files themselves."""
-        if self.files:
-            yield self
-        for inner in self.folders.values():
-            yield from inner.leaves()
-
-
-class Crawl:
-    """A crawler's run.
-
-    Args:
-        crawler: its definition, as GetCrawler answers it.
-        say: writes a line to the crawl's log.
-        stopping: set when Stop was asked for.
-    """
-
-    def __init__(
-        self, catalog: Catalog, objects: Objects, crawler: Body, say: Callable[[str], None], stopping: Event
-    ) -> None:
-        self.catalog = catalog
-        self.objects = objects
-        self.crawler = crawler
-        self.say = say
-        self.stopping = stopping
-        self.counts = Counts()
-        self._seen: dict[str, set[str]] = {}  # table name -> partition keys, of this run
-
-    def run(self) -> None:
-        """Crawl all targets. Raises CrawlStopped, CrawlFailed."""
-        database = self.crawler["DatabaseName"].lower()
-        if not any(each["Name"] == database for each in self.catalog.databases()):
-            raise CrawlFailed(f"Database {database} not found.")
-        for target in self.crawler["Targets"]["S3Targets"]:
-            self._target(target, database)
-        self._gone(database)
-
-    def _target(self, target: Mapping[str, Any], database: str) -> None:
-        bucket, prefix = folder_of(target["Path"])
-        if not self.objects.has_bucket(bucket):
-            raise CrawlFailed(f"The specified bucket does not exist (bucket {bucket}).")
-        root = _Folder(())
-        for file in _sampled(data_files(self.objects, target["Path"]), target.get("SampleSize")):
-            if self.stopping.is_set():
-                raise CrawlStopped
-            if _excluded(file.below, target.get("Exclusions") or []):
-                continue
-            found = classify(self.objects.path(file.bucket, file.key))
-            if found is None:
-                self.say(f"WARN : {file.uri} fits no classifier; it is left out.")
-                continue
-            folder = root
-            for part in file.below.split("/")[:-1]:
-                folder = folder.folders.setdefault(part, _Folder((*folder.path, part)))
-            folder.files.append((file, found))
-        name = prefix.rstrip("/").rpartition("/")[2] or bucket
-        for folder in _tables(root):
-            self._table(database, bucket, prefix, folder, name)
-
-    def _table(self, database: str, bucket: str, prefix: str, folder: _Folder, target_name: str) -> None:
-        location = f"s3://{bucket}/{prefix}{''.join(f'{part}/' for part in folder.path)}"
-        files = list(folder.all_files())
-        described = merge([found for _, found in files])
-        keys = _partition_keys(folder)
-        plain = self.crawler.get("TablePrefix", "") + (folder.path[-1] if folder.path else target_name)
-        name = self._name(database, plain, location)
-        given = self._table_input(name, location, described, keys, [file for file, _ in files])
-        table = self.catalog.find_table(database, name)
-        if table is None:
-            table = self.catalog.create_table(database, given)
-            self.counts.created += 1
-            self.say(f"INFO : Created table {name} in database {database}")
-        elif self._changes_tables() and _differs(table, given):
-            table = self.catalog.update_table(database, given)
-            self.counts.updated += 1
-            self.say(f"INFO : Updated table {name} in database {database}")
-        seen = self._seen.setdefault(table["Name"], set())
-        if keys:
-            self._partitions(table, folder, f"s3://{bucket}/{prefix}", seen)
-
-    def _partitions(self, table: Body, folder: _Folder, base: str, seen: set[str]) -> None:
-        depth = len(folder.path)
-        for leaf in folder.leaves():
-            values = [_value(part) for part in leaf.path[depth:]]
-            if len(values) != len(table["PartitionKeys"]):
-                self.say(f"WARN : {base}{'/'.join(leaf.path)} does not lie as deep as the other partitions.")
-                continue
-            seen.add("/".join(values))
-            location = f"{base}{'/'.join(leaf.path)}/"
-            storage = {**table["StorageDescriptor"], "Location": location}
-            given = {
-                "Values": values,
-                "StorageDescriptor": storage,
-                "Parameters": table.get("Parameters", {}),
-            }
-            held = self.catalog.find_partition(table, values)
-            if held is None:
-                self.catalog.create_partition(table, given)
-                self.counts.partitions += 1
-            elif self._changes_tables() and held["StorageDescriptor"] != storage:
-                self.catalog.update_partition(table, values, given)
-
-    def _changes_tables(self) -> bool:
-        every: bool = self.crawler["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_EVERYTHING"
-        return every and bool(self.crawler["SchemaChangePolicy"]["UpdateBehavior"] == "UPDATE_IN_DATABASE")
-
-    def _gone(self, database: str) -> None:
-        """Tables and partitions of earlier runs whose files are not there any more."""
-        behaviour = self.crawler["SchemaChangePolicy"]["DeleteBehavior"]
-        if behaviour == "LOG":
-            return
-        for table in list(self.catalog.tables(database)):
-            if (table.get("Parameters") or {}).get("UPDATED_BY_CRAWLER") != self.crawler["Name"]:
-                continue
-            seen = self._seen.get(table["Name"])
-            if seen is None:
-                self._drop_table(table, behaviour)
-                continue
-            for partition in list(self.catalog.partitions(table)):
-                if "/".join(partition["Values"]) in seen:
-                    continue
-                if behaviour == "DELETE_FROM_DATABASE":
-                    self.catalog.delete_partition(table, partition["Values"])
-                    self.say(f"INFO : Deleted partition {partition['Values']} of {table['Name']}")
-
-    def _drop_table(self, table: Body, behaviour: str) -> None:
-        if behaviour == "DELETE_FROM_DATABASE":
-            self.catalog.delete_table(table["DatabaseName"], table["Name"])
-            self.counts.deleted += 1
-            self.say(f"INFO : Deleted table {table['Name']}")
-        elif "DEPRECATED_BY_CRAWLER" not in table["Parameters"]:
-            kept = {key: value for key, value in table.items() if key not in _SERVER_FIELDS}
-            kept["Parameters"] = {**table["Parameters"], "DEPRECATED_BY_CRAWLER": self.crawler["Name"]}
-            self.catalog.update_table(table["DatabaseName"], kept)
-            self.say(f"INFO : Deprecated table {table['Name']}")
-
-    def _name(self, database: str, plain: str, location: str) -> str:
-        name = re.sub(r"[^a-z0-9_]", "_", plain.lower())
-        held = self.catalog.find_table(database, name)
-        if held is None or _location(held) == location:
-            return name
-        return f"{name}_{hashlib.md5(location.encode(), usedforsecurity=False).hexdigest()}"
-
-    def _table_input(
-        self, name: str, location: str, found: Classified, keys: Sequence[str], files: Sequence[DataFile]
-    ) -> Body:
-        is_quoted = found.parameters.get("quoted") == "true"
-        reads, writes = _PARQUET if found.format == "parquet" else _TEXT
-        parameters = {
-            "CrawlerSchemaDeserializerVersion": "1.0",
-            "CrawlerSchemaSerializerVersion": "1.0",
-            "UPDATED_BY_CRAWLER": self.crawler["Name"],
-            "classification": found.format,
-            "compressionType": found.compression,
-            "objectCount": str(len(files)),
-            "sizeKey": str(sum(file.size for file in files)),
-            "typeOfData": "file",
+def _table_input(name: str, crawler: Body, table: _Table) -> Body:
+    """The TableInput as a crawler writes it."""
+    kind = table.kind
+    input_format, output_format, serde = _FORMATS[kind.classification]
+    serde_parameters = {
+        "csv": {"field.delim": kind.delimiter},
+        "json": {"paths": ",".join(column for column, _ in table.columns)},
+        "parquet": {"serialization.format": "1"},
+    }[kind.classification]
+    parameters = {
+        **_statistics([file for folder in table.folders for file in folder.files], kind),
+        UPDATED_BY: crawler["Name"],
+        "CrawlerSchemaDeserializerVersion": "1.0",
+        "CrawlerSchemaSerializerVersion": "1.0",
+        "classification": kind.classification,
+        "compressionType": kind.compression,
+        "typeOfData": "file",
+    }
+    if kind.classification == "csv":
+        parameters |= {
+            "areColumnsQuoted": str(kind.quoted).lower(),
+            "columnsOrdered": "true",
+            "delimiter": kind.delimiter,
         }
-        serde: dict[str, str] = {"serialization.format": "1"}
-        if found.format == "csv":
-            delimiter = found.parameters["delimiter"]
-            parameters |= {
-                "areColumnsQuoted": str(is_quoted).lower(),
-                "columnsOrdered": "true",
-                "delimiter": delimiter,
-            }
-            if found.parameters["header"] == "true":
-                parameters["skip.header.line.count"] = "1"
-            serde = (
-                {"separatorChar": delimiter, "quoteChar": '"', "escapeChar": "\\"}
-                if is_quoted
-                else {"field.delim": delimiter}
-            )
-        elif found.format == "json":
-            serde = {"paths": ",".join(sorted(found.columns))}
-        columns = {column: kind for column, kind in found.columns.items() if column not in keys}
-        return {
-            "Name": name,
-            "Owner": "owner",
-            "Retention": 0,
-            "TableType": "EXTERNAL_TABLE",
+        if kind.header:
+            parameters["skip.header.line.count"] = "1"
+    return {
+        "Name": name,
+        "Owner": "owner",
+        "Retention": 0,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": parameters,
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in table.keys],
+        "StorageDescriptor": {
+            "Columns": [{"Name": column, "Type": kind_} for column, kind_ in table.columns],
+            "Location": table.root,
+            "InputFormat": input_format,
+            "OutputFormat": output_format,
+            "Compressed": kind.compression != "none",
+            "NumberOfBuckets": -1,
+            "SerdeInfo": {"SerializationLibrary": serde, "Parameters": serde_parameters},
+            "BucketColumns": [],
+            "SortColumns": [],
             "Parameters": parameters,
-            "PartitionKeys": [{"Name": key, "Type": "string"} for key in keys],
-            "StorageDescriptor": {
-                "Columns": [{"Name": column, "Type": kind} for column, kind in columns.items()],
-                "Location": location,
-                "InputFormat": reads,
-                "OutputFormat": writes,
-                "Compressed": found.compression != "none",
-                "NumberOfBuckets": -1,
-                "SerdeInfo": {
-                    "SerializationLibrary": _SERDES["quoted" if is_quoted else found.format],
-                    "Parameters": serde,
-                },
-                "BucketColumns": [],
-                "SortColumns": [],
-                "Parameters": parameters,
-                "StoredAsSubDirectories": False,
-            },
+            "StoredAsSubDirectories": False,
+        },
+    }
+
+
+def _statistics(files: Sequence[DataFile], kind: Classified) -> dict[str, str]:
+    """Counts as a crawler writes them; records are estimated from the sample's record size."""
+    size = sum(file.size for file in files)
+    counts = {"objectCount": str(len(files)), "sizeKey": str(size)}
+    if kind.classification != "parquet":
+        counts |= {
+            "averageRecordSize": str(kind.record_bytes),
+            "recordCount": str(max(1, size // kind.record_bytes)),
         }
+    return counts
 
 
-_SERVER_FIELDS = frozenset(
-    {"DatabaseName", "CreateTime", "UpdateTime", "IsRegisteredWithLakeFormation", "CatalogId", "VersionId"}
-)
+def _free_name(catalog: Catalog, crawler: Body, root: str) -> str:
+    """The folder's name with the crawler's prefix; a name that another place holds gets a suffix."""
+    bucket, prefix = folder_of(root)
+    name = _named(f"{crawler.get('TablePrefix', '')}{PurePosixPath(prefix).name or bucket}")
+    held = catalog.find_table(crawler["DatabaseName"], name)
+    if held is None or held.get("StorageDescriptor", {}).get("Location", "").rstrip("/") == root.rstrip("/"):
+        return name
+    return f"{name}_{hashlib.md5(root.encode(), usedforsecurity=False).hexdigest()}"
 
 
-def _tables(folder: _Folder) -> list[_Folder]:
-    """The folders that are a table: this one if all below is alike, else those below it."""
-    found = [classified for _, classified in folder.all_files()]
-    if not found:
-        return []
-    if all(found[0].alike(other) for other in found[1:]):
-        # A table begins where the path branches: a lone chain of plain folders is no set of partitions.
-        if not folder.files and len(folder.folders) == 1 and "=" not in next(iter(folder.folders)):
-            return _tables(next(iter(folder.folders.values())))
-        return [folder]
-    own = [_Folder(folder.path, folder.files)] if folder.files else []
-    return own + [table for inner in folder.folders.values() for table in _tables(inner)]
+def _named(text: str) -> str:
+    return re.sub(r"\W", "_", text.lower(), flags=re.ASCII)
 
 
-def _partition_keys(folder: _Folder) -> list[str]:
-    depth = len(folder.path)
-    deepest = max((leaf.path[depth:] for leaf in folder.leaves()), key=len)
-    return [
-        part.split("=", 1)[0].lower() if "=" in part else f"partition_{number}"
-        for number, part in enumerate(deepest)
-    ]
-
-
-def _value(part: str) -> str:
-    return unquote(part.split("=", 1)[1] if "=" in part else part)
-
-
-def _location(table: Body) -> str:
-    location: str = (table.get("StorageDescriptor") or {}).get("Location") or ""
-    return location if location.endswith("/") else f"{location}/"
-
-
-def _differs(table: Body, given: Body) -> bool:
-    def seen(body: Body) -> tuple[Any, ...]:
-        storage = body["StorageDescriptor"]
-        skip = (body.get("Parameters") or {}).get("skip.header.line.count")
-        columns = [(each["Name"], each.get("Type")) for each in storage["Columns"]]
-        keys = [each["Name"] for each in body.get("PartitionKeys") or []]
-        return columns, keys, storage.get("SerdeInfo"), skip, _location(body)
-
-    return bool(seen(table) != seen(given))
-
-
-def _sampled(files: Iterator[DataFile], size: int | None) -> Iterator[DataFile]:
-    """All files, or the first ``size`` of each folder."""
-    taken: dict[str, int] = {}
-    for file in files:
-        folder = file.below.rpartition("/")[0]
-        taken[folder] = taken.get(folder, 0) + 1
-        if size is None or taken[folder] <= size:
-            yield file
-
-
-def _excluded(below: str, patterns: Sequence[str]) -> bool:
-    return any(re.fullmatch(_glob(pattern), below) for pattern in patterns)
-
-
-def _glob(pattern: str) -> str:
-    """Glue's globs: * stays within a folder, ** does not, ? is one letter, {a,b} is either, [ab] a set."""
-    answer, depth, place = [], 0, 0
-    while place < len(pattern):
-        letter = pattern[place]
-        if pattern.startswith("**", place):
-            answer.append(".*")
-            place += 1
-        elif letter == "*":
-            answer.append("[^/]*")
-        elif letter == "?":
-            answer.append("[^/]")
-        elif letter == "{":
-            depth += 1
-            answer.append("(?:")
-        elif letter == "}" and depth:
-            depth -= 1
-            answer.append(")")
-        elif letter == "," and depth:
-            answer.append("|")
-        elif letter == "[" and "]" in pattern[place:]:
-            end = pattern.index("]", place)
-            inner = pattern[place + 1 : end].replace("\\", "\\\\")
-            answer.append(f"[{'^' + inner[1:] if inner.startswith('!') else inner}]")
-            place = end
-        else:
-            answer.append(re.escape(letter))
-        place += 1
-    return "".join(answer)
+def _glob(pattern: str) -> re.Pattern[str]:
+    """Glue's exclusion patterns: * and ? within a folder, ** across, {a,b} for choices."""
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")", ",": "|"}
+    parts = re.findall(r"\*\*|\*|\?|\{|\}|,|[^*?{},]+", pattern)
+    depth, regex = 0, ""
+    for part in parts:
+        depth += {"{": 1, "}": -1}.get(part, 0)
+        regex += re.escape(part) if part == "," and not depth else words.get(part) or re.escape(part)
+    try:
+        return re.compile(regex)
+    except re.error:
+        raise invalid(f"Exclusion pattern '{pattern}' is not valid.") from None

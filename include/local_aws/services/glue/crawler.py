@@ -1,9 +1,8 @@
-"""Crawlers: definitions, and their runs.
+"""Crawlers: look at what lies in S3 and make it tables of the catalog.
 
-    READY ──Start──> RUNNING ──────────────> READY   LastCrawl SUCCEEDED or FAILED
-                        └──Stop──> STOPPING ──> READY   LastCrawl CANCELLED
-
-A run is a thread of this process; one that is found unfinished after a restart has FAILED.
+What a crawl does is in crawl.py, what it makes of one file in classify.py. A crawler crawls once at a time,
+on a thread of this process. A crawl that a crash cuts short ends as FAILED when the stand-in starts again.
+Scheduled crawls, custom classifiers and targets other than S3 are refused.
 """
 
 from __future__ import annotations
@@ -13,372 +12,321 @@ import logging
 import statistics
 import threading
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from local_aws.services.catalog import Catalog
 from local_aws.services.catalog.catalog import exists, invalid, missing
 from local_aws.services.context import Context
 from local_aws.services.glue import tag
-from local_aws.services.glue.crawl import Counts, Crawl, CrawlFailed, CrawlStopped
+from local_aws.services.glue.crawl import CrawlStopped, Found, make_tables
 from local_aws.services.glue.listing import listed
 from local_aws.state.logs import now_ms
 from local_aws.state.objects import parse_s3_uri
-from local_aws.state.records import Body, Record, RecordExists
+from local_aws.state.records import Body, RecordExists, RecordMissing
 from local_aws.wire.errors import AwsError, NotEmulated
 from local_aws.wire.registry import Call, operation
 
 LOG = logging.getLogger(__name__)
 
-_KIND = "glue.crawler"
-_LOG_GROUP = "/aws-glue/crawlers"
-_KEPT_RUNS = 100
-_SETTINGS = (
-    "Role", "DatabaseName", "Description", "Targets", "TablePrefix", "SchemaChangePolicy", "RecrawlPolicy",
-    "Configuration", "Classifiers",
-)  # fmt: skip
+KIND = "glue.crawler"
+RUNNING = "glue.crawler"  # key of Context.running: crawls by crawler name
+LOG_GROUP = "/aws-glue/crawlers"
+LEFT_BEHIND = "Internal Service Exception: the stand-in was stopped while this crawl ran."
+CLOSING_SECONDS = 3.0
+_LIST_TARGETS = ("JdbcTargets", "MongoDBTargets", "DynamoDBTargets", "CatalogTargets", "DeltaTargets",
+                 "IcebergTargets", "HudiTargets")  # fmt: skip
+
+
+# --- operations -------------------------------------------------------------------------------------
 
 
 @operation("glue", "CreateCrawler")
 def create_crawler(context: Context, call: Call) -> dict[str, Any]:
-    """Make a crawler of S3 folders; schedules, other targets and own classifiers are refused."""
-    given = call.parameters
-    _check(given, "CreateCrawler")
+    """Store a crawler over S3 targets."""
+    given = {key: value for key, value in call.parameters.items() if key != "Tags"}
+    _check("CreateCrawler", given)
     now = datetime.now(UTC)
-    crawler: Body = {
-        "Name": given["Name"],
-        "Classifiers": [],
-        "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
-        "SchemaChangePolicy": {},
-        "LineageConfiguration": {"CrawlerLineageSettings": "DISABLE"},
-        "LakeFormationConfiguration": {"UseLakeFormationCredentials": False, "AccountId": ""},
-        "State": "READY",
-        "CrawlElapsedTime": 0,
-        "CreationTime": now,
-        "LastUpdated": now,
-        "Version": 1,
-        **{key: given[key] for key in _SETTINGS if given.get(key) is not None},
-    }
-    _complete(crawler)
-    try:
-        context.records(_KIND).insert(given["Name"], {"Crawler": crawler, "Runs": []})
-    except RecordExists:
-        raise exists(f"Crawler with name {given['Name']} already exists") from None
-    tag.remember(context, tag.arn(context, f"crawler/{given['Name']}"), given.get("Tags"))
+    body = {**_defaults(), **given, "State": "READY", "CreationTime": now, "LastUpdated": now, "Version": 1}
+    body |= {"CrawlElapsedTime": 0, "Runtimes": [], "Metrics": {}}
+    with context.database.transaction():
+        try:
+            context.records(KIND).insert(given["Name"], body)
+        except RecordExists:
+            raise exists(f"{given['Name']} already exists") from None
+        tag.remember(context, tag.arn(context, f"crawler/{given['Name']}"), call.parameters.get("Tags"))
     return {}
 
 
 @operation("glue", "UpdateCrawler")
 def update_crawler(context: Context, call: Call) -> dict[str, Any]:
-    """Change a crawler that does not run."""
+    """Change the given members of a crawler that is at rest."""
     given = call.parameters
-    _check(given, "UpdateCrawler")
-    _find(context, given["Name"])
+    _check("UpdateCrawler", given)
 
-    def change(body: Body) -> Body:
-        crawler = body["Crawler"]
-        _need_ready(crawler)
-        crawler |= {key: given[key] for key in _SETTINGS if given.get(key) is not None}
-        crawler |= {"LastUpdated": datetime.now(UTC), "Version": crawler["Version"] + 1}
-        _complete(crawler)
-        return body
+    def changed(body: Body) -> Body:
+        if body["State"] != "READY":
+            raise _is_running(given["Name"])
+        return {**body, **given, "LastUpdated": datetime.now(UTC), "Version": body["Version"] + 1}
 
-    context.records(_KIND).change(given["Name"], change)
+    _change(context, given["Name"], changed)
     return {}
 
 
 @operation("glue", "GetCrawler")
 def get_crawler(context: Context, call: Call) -> dict[str, Any]:
-    """Describe a crawler and its last run."""
-    return {"Crawler": _described(_find(context, call.parameters["Name"]).body)}
+    """Describe one crawler and its last crawl."""
+    return {"Crawler": _shown(_crawler(context, call.parameters["Name"]))}
 
 
 @operation("glue", "GetCrawlers")
 def get_crawlers(context: Context, call: Call) -> dict[str, Any]:
-    """Describe all crawlers by name."""
-    answer = listed("Crawlers", context.records(_KIND).scan(), call.parameters, key=lambda record: record.key)
-    answer["Crawlers"] = [_described(record.body) for record in answer["Crawlers"]]
-    return answer
-
-
-@operation("glue", "BatchGetCrawlers")
-def batch_get_crawlers(context: Context, call: Call) -> dict[str, Any]:
-    """Describe several crawlers; those that are not there are named."""
-    records = {name: context.records(_KIND).find(name) for name in call.parameters["CrawlerNames"]}
-    return {
-        "Crawlers": [_described(record.body) for record in records.values() if record],
-        "CrawlersNotFound": [name for name, record in records.items() if record is None],
-    }
+    """List all crawlers by name."""
+    crawlers = (_shown(record.body) for record in context.records(KIND).scan())
+    return listed("Crawlers", crawlers, call.parameters, key=lambda crawler: crawler["Name"])
 
 
 @operation("glue", "ListCrawlers")
 def list_crawlers(context: Context, call: Call) -> dict[str, Any]:
-    """List the crawlers' names, those that have all of ``Tags`` if given."""
+    """List the names of all crawlers, or of those that carry all the given tags."""
     wanted = call.parameters.get("Tags") or {}
-    names = [
+    fitting = (
         record.key
-        for record in context.records(_KIND).scan()
-        if wanted.items() <= tag.of(context, tag.arn(context, f"crawler/{record.key}")).items()
-    ]
-    return listed("CrawlerNames", names, call.parameters, key=lambda name: name)
+        for record in context.records(KIND).scan()
+        if wanted.items() <= tag.tags_of(context, tag.arn(context, f"crawler/{record.key}")).items()
+    )
+    return listed("CrawlerNames", fitting, call.parameters, key=lambda name: name)
+
+
+@operation("glue", "BatchGetCrawlers")
+def batch_get_crawlers(context: Context, call: Call) -> dict[str, Any]:
+    """Describe several crawlers; names that are not there are answered apart."""
+    found = {name: context.records(KIND).find(name) for name in call.parameters["CrawlerNames"]}
+    return {
+        "Crawlers": [_shown(record.body) for record in found.values() if record],
+        "CrawlersNotFound": [name for name, record in found.items() if not record],
+    }
 
 
 @operation("glue", "DeleteCrawler")
 def delete_crawler(context: Context, call: Call) -> dict[str, Any]:
-    """Remove a crawler that does not run; its tables stay."""
+    """Forget a crawler that is at rest; its tables stay."""
     name = call.parameters["Name"]
-    _need_ready(_find(context, name).body["Crawler"])
-    context.records(_KIND).delete(name)
-    tag.forget(context, tag.arn(context, f"crawler/{name}"))
+    with context.database.transaction():
+        if _crawler(context, name)["State"] != "READY":
+            raise _is_running(name)
+        context.records(KIND).delete(name)
+        tag.forget(context, tag.arn(context, f"crawler/{name}"))
     return {}
 
 
 @operation("glue", "StartCrawler")
 def start_crawler(context: Context, call: Call) -> dict[str, Any]:
-    """Start a run; a crawler runs once at a time."""
+    """Begin a crawl; answers at once."""
     name = call.parameters["Name"]
-    _find(context, name)
-    run = _Run(name, str(uuid.uuid4()), datetime.now(UTC), threading.Event())
+    started = datetime.now(UTC)
 
-    def change(body: Body) -> Body:
-        _need_ready(body["Crawler"])
-        body["Crawler"]["State"] = "RUNNING"
-        body["Runs"] = [{"CrawlId": run.id, "State": "RUNNING", "StartTime": run.start}, *body["Runs"]][
-            :_KEPT_RUNS
-        ]
-        return body
+    def begun(body: Body) -> Body:
+        if body["State"] != "READY":
+            raise _is_running(name)
+        return {**body, "State": "RUNNING", "CrawlStarted": started}
 
-    context.records(_KIND).change(name, change)
-    thread = threading.Thread(target=_run, args=(context, run), name=f"crawler {name}", daemon=True)
-    run.thread = thread
-    _runs(context)[name] = run
+    body = _change(context, name, begun)
+    stop = threading.Event()
+    thread = threading.Thread(target=_crawl, args=(context, body, stop), name=f"crawl {name}", daemon=True)
+    context.running.setdefault(RUNNING, {})[name] = (stop, thread)
     thread.start()
     return {}
 
 
 @operation("glue", "StopCrawler")
 def stop_crawler(context: Context, call: Call) -> dict[str, Any]:
-    """End a run before its next file."""
+    """Ask the crawl under way to end."""
     name = call.parameters["Name"]
-    _find(context, name)
 
-    def change(body: Body) -> Body:
-        state = body["Crawler"]["State"]
-        if state == "STOPPING":
+    def stopping(body: Body) -> Body:
+        if body["State"] == "STOPPING":
             raise AwsError("CrawlerStoppingException", f"Crawler with name {name} is stopping")
-        if state != "RUNNING":
+        if body["State"] != "RUNNING":
             raise AwsError("CrawlerNotRunningException", f"Crawler with name {name} isn't running")
-        body["Crawler"]["State"] = "STOPPING"
-        return body
+        return {**body, "State": "STOPPING"}
 
-    context.records(_KIND).change(name, change)
-    run = _runs(context).get(name)
-    if run:
-        run.stopping.set()
+    _change(context, name, stopping)
+    running = context.running.get(RUNNING, {}).get(name)
+    if running:
+        running[0].set()
     return {}
 
 
 @operation("glue", "GetCrawlerMetrics")
 def get_crawler_metrics(context: Context, call: Call) -> dict[str, Any]:
-    """Tell what the crawlers' runs changed and how long they took."""
-    wanted = call.parameters.get("CrawlerNameList")
-    records = [record for record in context.records(_KIND).scan() if not wanted or record.key in wanted]
-    answer = listed("CrawlerMetricsList", records, call.parameters, key=lambda record: record.key)
-    answer["CrawlerMetricsList"] = [_metrics(record.body) for record in answer["CrawlerMetricsList"]]
-    return answer
-
-
-@operation("glue", "ListCrawls")
-def list_crawls(context: Context, call: Call) -> dict[str, Any]:
-    """List a crawler's runs, newest first."""
-    if call.parameters.get("Filters"):
-        raise NotEmulated("glue", "ListCrawls", "Filters")
-    runs = _find(context, call.parameters["CrawlerName"]).body["Runs"]
-    answer = listed(
-        "Crawls",
-        runs,
-        call.parameters,
-        key=lambda run: (run["StartTime"].timestamp(), run["CrawlId"]),
-        largest=20,
-        descending=True,
+    """Say what the last crawls did and how long they took."""
+    names = call.parameters.get("CrawlerNameList")
+    bodies = (record.body for record in context.records(KIND).scan())
+    metrics = (
+        {
+            "CrawlerName": body["Name"],
+            "TimeLeftSeconds": 0.0,
+            "StillEstimating": body["State"] != "READY",
+            "LastRuntimeSeconds": body["Runtimes"][-1] if body["Runtimes"] else 0.0,
+            "MedianRuntimeSeconds": statistics.median(body["Runtimes"] or [0.0]),
+            "TablesCreated": body["Metrics"].get("created", 0),
+            "TablesUpdated": body["Metrics"].get("updated", 0),
+            "TablesDeleted": body["Metrics"].get("deleted", 0),
+        }
+        for body in bodies
+        if not names or body["Name"] in names
     )
-    answer["Crawls"] = [_crawl(call.parameters["CrawlerName"], run) for run in answer["Crawls"]]
-    return answer
+    return listed(
+        "CrawlerMetricsList", metrics, call.parameters, key=lambda metric: str(metric["CrawlerName"])
+    )
 
 
 def recover(context: Context) -> None:
-    """End the runs that an earlier life of the stand-in left."""
-    for record in list(context.records(_KIND).scan()):
-        if record.body["Crawler"]["State"] != "READY":
-            _end(
-                context, record.key, "FAILED", "Internal service error: the stand-in was stopped while it ran"
-            )
+    """End the crawls that an earlier life of the stand-in left."""
+    for record in list(context.records(KIND).scan()):
+        if record.body["State"] != "READY":
+            _end(context, record.body, "FAILED", LEFT_BEHIND, Found())
 
 
 def close(context: Context) -> None:
-    """Stop all runs and wait for them."""
-    for run in list(_runs(context).values()):
-        run.stopping.set()
-        if run.thread is not None:
-            run.thread.join(timeout=30)
+    """Ask all crawls to end and wait for them a little."""
+    crawls = list(context.running.get(RUNNING, {}).values())
+    for stop, _ in crawls:
+        stop.set()
+    for _, thread in crawls:
+        thread.join(CLOSING_SECONDS)
 
 
-@dataclass
-class _Run:
-    name: str
-    id: str
-    start: datetime
-    stopping: threading.Event
-    thread: threading.Thread | None = None
-
-
-def _runs(context: Context) -> dict[str, _Run]:
-    found: dict[str, _Run] = context.running.setdefault("glue.crawls", {})
-    return found
-
-
-def _run(context: Context, run: _Run) -> None:
-    def say(line: str) -> None:
-        context.logs.put(_LOG_GROUP, run.name, [(now_ms(), f"[{run.id}] {line}")])
-
-    crawler = _find(context, run.name).body["Crawler"]
-    say(f"BENCHMARK : Running Start Crawl for Crawler {run.name}")
-    crawl = Crawl(Catalog(context), context.objects, crawler, say, run.stopping)
-    status, message = "SUCCEEDED", None
-    try:
-        crawl.run()
-    except CrawlStopped:
-        status, message = "CANCELLED", "The crawler was stopped"
-    except (CrawlFailed, AwsError) as problem:
-        status, message = "FAILED", str(problem)
-    except Exception as problem:
-        LOG.exception("crawler %s", run.name)
-        status, message = "FAILED", f"Internal service error: {problem!r}"
-    say(f"{'ERROR' if status == 'FAILED' else 'BENCHMARK'} : {message or 'Crawler has finished running'}")
-    _runs(context).pop(run.name, None)
-    _end(context, run.name, status, message, crawl.counts)
-
-
-def _end(context: Context, name: str, status: str, message: str | None, counts: Counts | None = None) -> None:
-    def change(body: Body) -> Body:
-        run, now = body["Runs"][0], datetime.now(UTC)
-        run |= {
-            "State": {"SUCCEEDED": "COMPLETED", "CANCELLED": "STOPPED"}.get(status, status),
-            "EndTime": now,
-        }
-        run["Counts"] = vars(counts or Counts())
-        if message:
-            run["ErrorMessage"] = message
-        last = {
-            "Status": status,
-            "LogGroup": _LOG_GROUP,
-            "LogStream": name,
-            "MessagePrefix": run["CrawlId"],
-            "StartTime": run["StartTime"],
-        }
-        if message:
-            last["ErrorMessage"] = message
-        body["Crawler"] |= {"State": "READY", "LastCrawl": last, "CrawlElapsedTime": 0}
-        return body
-
-    context.records(_KIND).change(name, change)
-
-
-def _find(context: Context, name: str) -> Record:
-    found = context.records(_KIND).find(name)
-    if found is None:
-        raise missing(f"Crawler entry with name {name} does not exist")
-    return found
-
-
-def _need_ready(crawler: Body) -> None:
-    if crawler["State"] != "READY":
-        raise AwsError("CrawlerRunningException", f"Crawler with name {crawler['Name']} has already started")
-
-
-def _check(given: Body, name: str) -> None:
-    if given.get("Schedule"):
-        raise NotEmulated("glue", name, "Schedule")
-    if given.get("Classifiers"):
-        raise NotEmulated("glue", name, "Classifiers")
-    targets = given.get("Targets")
-    if targets is not None:
-        for kind, members in targets.items():
-            if members and kind != "S3Targets":
-                raise NotEmulated("glue", name, kind)
-        if not targets.get("S3Targets"):
-            raise invalid("Crawler cannot be created without targets.")
-        for target in targets["S3Targets"]:
-            _check_target(target, name)
-    if (given.get("RecrawlPolicy") or {}).get("RecrawlBehavior") == "CRAWL_EVENT_MODE":
-        raise NotEmulated("glue", name, "CRAWL_EVENT_MODE")
-    if given.get("Configuration"):
-        _check_configuration(given["Configuration"], name)
-
-
-def _check_target(target: Body, name: str) -> None:
-    if target.get("ConnectionName") or target.get("EventQueueArn"):
-        raise NotEmulated("glue", name, "S3 targets with a connection or an event queue")
-    path = target.get("Path", "")
-    if "://" not in path:
-        path = target["Path"] = f"s3://{path}"
-    try:
-        parse_s3_uri(path)
-    except ValueError:
-        raise invalid(f"Invalid S3 path: {path}") from None
-
-
-def _check_configuration(text: str, name: str) -> None:
-    try:
-        configuration = json.loads(text)
-    except ValueError:
-        raise invalid("The crawler configuration is not valid JSON.") from None
-    grouping = configuration.get("Grouping", {})
-    policy = grouping.get("TableGroupingPolicy", "CombineCompatibleSchemas")
-    unknown = set(configuration) - {"Version", "CrawlerOutput", "Grouping", "CreatePartitionIndex"}
-    if unknown or policy != "CombineCompatibleSchemas" or "TableLevelConfiguration" in grouping:
-        what = next(iter(unknown), "this grouping")
-        raise NotEmulated("glue", name, f"{what} in Configuration")
-
-
-def _complete(crawler: Body) -> None:
-    crawler["SchemaChangePolicy"] = {
-        "UpdateBehavior": "UPDATE_IN_DATABASE",
-        "DeleteBehavior": "DEPRECATE_IN_DATABASE",
-        **crawler["SchemaChangePolicy"],
-    }
-    if not crawler.get("DatabaseName"):
-        raise invalid("Crawler needs a DatabaseName.")
-
-
-def _described(body: Body) -> Body:
-    crawler: Body = dict(body["Crawler"])
-    if crawler["State"] != "READY":
-        elapsed = datetime.now(UTC) - body["Runs"][0]["StartTime"]
-        crawler["CrawlElapsedTime"] = int(elapsed.total_seconds() * 1000)
-    return crawler
-
-
-def _metrics(body: Body) -> Body:
-    ended = [run for run in body["Runs"] if "EndTime" in run]
-    times = [(run["EndTime"] - run["StartTime"]).total_seconds() for run in ended]
-    counts = ended[0]["Counts"] if ended else vars(Counts())
+def _defaults() -> Body:
     return {
-        "CrawlerName": body["Crawler"]["Name"],
-        "TimeLeftSeconds": 0.0,
-        "StillEstimating": body["Crawler"]["State"] != "READY",
-        "LastRuntimeSeconds": times[0] if times else 0.0,
-        "MedianRuntimeSeconds": statistics.median(times) if times else 0.0,
-        "TablesCreated": counts["created"],
-        "TablesUpdated": counts["updated"],
-        "TablesDeleted": counts["deleted"],
+        "Description": "",
+        "Classifiers": [],
+        "TablePrefix": "",
+        "SchemaChangePolicy": {
+            "UpdateBehavior": "UPDATE_IN_DATABASE",
+            "DeleteBehavior": "DEPRECATE_IN_DATABASE",
+        },
+        "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
+        "LineageConfiguration": {"CrawlerLineageSettings": "DISABLE"},
     }
 
 
-def _crawl(name: str, run: Body) -> Body:
-    shown = {
-        key: run[key] for key in ("CrawlId", "State", "StartTime", "EndTime", "ErrorMessage") if key in run
+def _check(api: str, given: Mapping[str, Any]) -> None:
+    """Raise NotEmulated or InvalidInputException for what these crawlers cannot do."""
+    for member in ("Schedule", "Classifiers", "CrawlerSecurityConfiguration", "LakeFormationConfiguration"):
+        if given.get(member):
+            raise NotEmulated("glue", api, member)
+    if (given.get("RecrawlPolicy") or {}).get("RecrawlBehavior", "CRAWL_EVERYTHING") != "CRAWL_EVERYTHING":
+        raise NotEmulated("glue", api, f"RecrawlBehavior {given['RecrawlPolicy']['RecrawlBehavior']}")
+    _check_configuration(api, given.get("Configuration"))
+    if "Targets" not in given:
+        return
+    targets = given["Targets"]
+    for member in _LIST_TARGETS:
+        if targets.get(member):
+            raise NotEmulated("glue", api, f"Targets.{member}")
+    if not targets.get("S3Targets"):
+        raise invalid("The crawler needs at least one target.")
+    for target in targets["S3Targets"]:
+        for member in ("ConnectionName", "EventQueueArn", "DlqEventQueueArn"):
+            if target.get(member):
+                raise NotEmulated("glue", api, f"S3Targets.{member}")
+        try:
+            parse_s3_uri(target.get("Path", ""))
+        except ValueError as error:
+            raise invalid(f"S3 target: {error}") from None
+
+
+def _check_configuration(api: str, text: str | None) -> None:
+    """Only what the stand-in does anyway: partitions that inherit their table's schema."""
+    try:
+        configuration = json.loads(text) if text else {}
+    except ValueError as error:
+        raise invalid(f"Configuration is no JSON: {error}") from None
+    inherit = {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}}
+    for key, value in configuration.items():
+        if key != "Version" and (key, value) != ("CrawlerOutput", inherit):
+            raise NotEmulated("glue", api, f"Configuration {key}")
+
+
+def _crawler(context: Context, name: str) -> Body:
+    try:
+        return context.records(KIND).get(name).body
+    except RecordMissing:
+        raise _no_such_crawler(name) from None
+
+
+def _change(context: Context, name: str, how: Any) -> Body:
+    try:
+        return context.records(KIND).change(name, how).body
+    except RecordMissing:
+        raise _no_such_crawler(name) from None
+
+
+def _no_such_crawler(name: str) -> AwsError:
+    return missing(f"Crawler with name {name} does not exist")
+
+
+def _is_running(name: str) -> AwsError:
+    return AwsError("CrawlerRunningException", f"Crawler with name {name} has already started")
+
+
+def _shown(body: Body) -> Body:
+    if body["State"] == "READY":
+        return body
+    elapsed = datetime.now(UTC) - body["CrawlStarted"]
+    return {**body, "CrawlElapsedTime": int(elapsed.total_seconds() * 1000)}
+
+
+# --- one crawl --------------------------------------------------------------------------------------
+
+
+def _crawl(context: Context, crawler: Body, stop: threading.Event) -> None:
+    name, found = crawler["Name"], Found()
+    try:
+        make_tables(context, crawler, stop, found)
+    except CrawlStopped:
+        _end(context, crawler, "CANCELLED", None, found)
+    except AwsError as error:
+        _end(context, crawler, "FAILED", error.message, found)
+    except Exception as error:
+        LOG.exception("crawler %s", name)
+        _end(context, crawler, "FAILED", f"Internal Service Exception: {error}", found)
+    else:
+        _end(context, crawler, "SUCCEEDED", None, found)
+    finally:
+        context.running.get(RUNNING, {}).pop(name, None)
+
+
+def _end(context: Context, crawler: Body, status: str, error: str | None, found: Found) -> None:
+    """Bring the crawler back to rest and say how the crawl went."""
+    started: datetime = crawler["CrawlStarted"]
+    prefix = str(uuid.uuid4())
+    last = {
+        "Status": status,
+        "LogGroup": LOG_GROUP,
+        "LogStream": crawler["Name"],
+        "MessagePrefix": prefix,
+        "StartTime": started,
     }
-    place = {"LogGroup": _LOG_GROUP, "LogStream": name, "MessagePrefix": run["CrawlId"]}
-    return {str(key): value for key, value in shown.items()} | place
+    if error:
+        last["ErrorMessage"] = error
+    lines = [*found.lines, *([f"ERROR : {error}"] if error else []), f"Crawl {status}: {found.counts()}"]
+    context.logs.put(LOG_GROUP, crawler["Name"], [(now_ms(), f"[{prefix}] {line}") for line in lines])
+    seconds = (datetime.now(UTC) - started).total_seconds()
+
+    def rested(body: Body) -> Body:
+        return {
+            **body,
+            "State": "READY",
+            "LastCrawl": last,
+            "CrawlElapsedTime": 0,
+            "Runtimes": [*body["Runtimes"][-19:], seconds],
+            "Metrics": found.counts(),
+        }
+
+    try:
+        context.records(KIND).change(crawler["Name"], rested)
+    except RecordMissing:
+        LOG.warning("crawler %s was deleted while it ran", crawler["Name"])

@@ -27,12 +27,6 @@ def remember(context: Context, resource_arn: str, tags: dict[str, str] | None) -
         context.records(_KIND).change(resource_arn, lambda held: {**held, **tags})
 
 
-def of(context: Context, resource_arn: str) -> dict[str, str]:
-    """The tags of a resource."""
-    found = context.records(_KIND).find(resource_arn)
-    return found.body if found else {}
-
-
 def forget(context: Context, resource_arn: str) -> None:
     """Drop all tags of a resource that was deleted."""
     context.records(_KIND).delete(resource_arn)
