@@ -26,6 +26,10 @@ from sample_data.loan_applications import (
     files,
     truth,
 )
+from tests.support import stand_in as stand_ins
+from tests.support.stand_in import StandIn
+
+stand_in = stand_ins.stand_in
 
 DAY = date(2026, 1, 15)
 GOLDEN = {
@@ -141,6 +145,18 @@ def test_the_command_writes_every_day_into_its_partition(tmp_path: Path, capsys:
     ]
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     assert [day["drifted"] for day in told] == [False, True]
+
+
+def test_the_command_writes_to_s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    running: StandIn = request.getfixturevalue("stand_in")
+    s3 = running.client("s3")
+    s3.create_bucket(Bucket="landing")
+    for name, value in running.env().items():
+        monkeypatch.setenv(name, value)
+    assert command.main(["--day", DAY.isoformat(), "--s3", "s3://landing/loan_approval/landing"]) == 0
+    for name, content in files(DAY).items():
+        key = f"loan_approval/landing/dt=2026-01-15/{name}"
+        assert s3.get_object(Bucket="landing", Key=key)["Body"].read() == content
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,17 @@ def test_a_threshold_takes_the_values_above_it():
     assert values_of(bias, "age")["CI"] == (11 - 69) / 80  # 20.5 to 30.5 are the rest
 
 
+@pytest.mark.parametrize(
+    ("distinct", "text", "rows"),
+    [(3, "1", 27), (4, "(1, 3]", 40)],  # of 80 values: 3.75 % and 5 %
+)
+def test_whole_numbers_are_categories_only_if_few_are_distinct(distinct: int, text: str, rows: int):
+    column = [index % distinct for index in range(80)]
+    bias = analysis_of(ROWS.assign(n=column), facet=[{"name_or_index": "n", "value_or_threshold": [1]}])
+    assert bias["facets"]["n"][0]["value_or_threshold"] == text
+    assert values_of(bias, "n")["CI"] == pytest.approx((80 - 2 * rows) / 80)
+
+
 def test_one_column_may_have_several_facets():
     facets = [
         {"name_or_index": "job", "value_or_threshold": ["a", "b"]},
