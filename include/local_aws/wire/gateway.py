@@ -102,6 +102,7 @@ class Gateway:
             self._check_region(signed)
             return self._call(service, request, signed, request_id)
         except SignatureRefused as refused:
+            log.warning("%s %s refused: %s", request.method, request.raw_path, refused)
             error = refused.as_error(wording)
         except BadToken as fault:
             error = AwsError(validation.validation_code(service), str(fault))

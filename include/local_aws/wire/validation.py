@@ -16,6 +16,8 @@ import regex
 from local_aws.wire.errors import VALIDATION_CODES, AwsError
 from local_aws.wire.protocol import operation_model
 
+# S3's headers that clients write in either case (AWS's C++ SDK, and so pyarrow, in lower).
+_CASELESS = ("ChecksumMode", "ChecksumAlgorithm", "ChecksumType")
 _NUMBERS = ("integer", "long", "float", "double")
 
 
@@ -115,7 +117,8 @@ def _broken(shape: Any, value: Any, types: bool) -> Iterator[str]:
     if kind == "string":
         if "pattern" in limits and not _pattern(limits["pattern"]).fullmatch(value):
             yield _matching(limits["pattern"])
-        if shape.enum and value not in shape.enum and not (_is_instance_type(shape, value) and not types):
+        known = value in shape.enum or (shape.name in _CASELESS and value.upper() in shape.enum)
+        if shape.enum and not known and not (_is_instance_type(shape, value) and not types):
             yield _one_of(shape.enum)
 
 

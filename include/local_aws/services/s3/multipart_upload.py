@@ -48,10 +48,11 @@ def create_multipart_upload(context: Context, call: Call) -> dict[str, Any]:
     """Open an upload; what the object will be like is said here."""
     accept(call, "Key", "ContentType", "Metadata", "Tagging", "ChecksumAlgorithm", "ChecksumType", *HEADERS)
     asked = call.parameters
-    algorithm = asked.get("ChecksumAlgorithm")
+    algorithm = asked["ChecksumAlgorithm"].upper() if "ChecksumAlgorithm" in asked else None
     if algorithm is not None and algorithm.lower() not in CHECKSUM_MEMBERS:
         raise NotEmulated("s3", "CreateMultipartUpload", f"ChecksumAlgorithm={algorithm}")
-    kind = asked.get("ChecksumType", "FULL_OBJECT" if algorithm in _WHOLE_BY_DEFAULT else "COMPOSITE")
+    default = "FULL_OBJECT" if algorithm in _WHOLE_BY_DEFAULT else "COMPOSITE"
+    kind = asked.get("ChecksumType", default).upper()
     with spoken():
         context.objects.bucket(asked["Bucket"])
     upload = uuid.uuid4().hex

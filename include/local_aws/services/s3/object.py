@@ -253,7 +253,7 @@ def _described(info: ObjectInfo, asked: Mapping[str, Any]) -> tuple[dict[str, An
     }
     chosen = _chosen(info, asked)
     if chosen is None:
-        if asked.get("ChecksumMode") == "ENABLED":
+        if asked.get("ChecksumMode", "").upper() == "ENABLED":
             answer |= info.checksums
         return answer, 0, info.size
     start, length = chosen
