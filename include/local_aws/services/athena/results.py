@@ -183,7 +183,7 @@ def as_text(value: Any, kind: DuckType) -> str | None:
 
 def _nested(value: Any, kind: DuckType) -> str:
     if kind.name == "LIST":
-        return f"[{', '.join(as_text(item, kind.children[0]) or 'null' for item in value)}]"
+        return f"[{', '.join(_or_null(item, kind.children[0]) for item in value)}]"
     if kind.name == "MAP":
         keys, values = kind.children
         pairs = (f"{as_text(k, keys)}={_or_null(v, values)}" for k, v in value.items())

@@ -32,9 +32,23 @@ class AthenaSql(Trino):
 def parse_query(sql: str) -> exp.Query:
     """The tree of one SELECT, VALUES or WITH statement. Raises QueryFailed as Trino words it."""
     tree = parse_statement(sql)
+    if isinstance(tree, exp.Values):
+        tree = _select_of(tree)
     if not isinstance(tree, exp.Query):
         raise QueryFailed("SYNTAX_ERROR: line 1:1: expecting a query")
+    for select in tree.find_all(exp.Select):
+        if not select.expressions:
+            raise QueryFailed(f"SYNTAX_ERROR: {place(select, sql)}: SELECT without a list of columns")
     return tree
+
+
+def _select_of(values: exp.Values) -> exp.Select:
+    """VALUES alone is a query, whose columns are _col0, _col1, …"""
+    first = values.expressions[0]
+    width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
+    names = [exp.to_identifier(f"_col{number}") for number in range(width)]
+    values.set("alias", exp.TableAlias(this=exp.to_identifier("_values"), columns=names))
+    return exp.select("*").from_(values)
 
 
 def parse_statement(sql: str) -> exp.Expr:

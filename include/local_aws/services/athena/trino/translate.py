@@ -74,8 +74,13 @@ def duckdb_sql(
     known: dict[int, list[DuckType]] = {}
     while len(known) < len(marks):
         wave = _ready(marks, known)
-        text = Translator(sql, known, wave, shape).generate(tree, copy=False)
-        known.update(_bind(connection, text, wave, marks))
+        translator = Translator(sql, known, wave, shape)
+        try:
+            known.update(_bind(connection, translator.generate(tree, copy=False), wave, marks))
+        except duckdb.Error:
+            # 'a' + 1 does not bind, but its operands do, and their types say what is wrong with it.
+            translator.blind = True
+            known.update(_bind(connection, translator.generate(tree, copy=False), wave, marks))
     return str(Translator(sql, known, frozenset(), real).generate(tree, copy=False))
 
 
@@ -244,6 +249,7 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         self.known = known
         self.wave = wave
         self.schema = schema
+        self.blind = False  # marks have no value, only types
         self.trying = 0  # inside TRY(…) a guard answers NULL: DuckDB's TRY takes no error()
 
     # Marks
@@ -257,7 +263,8 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         if number not in self.wave:
             return default
         fields = [f"'m{number}_{place_}': {self.sql(part)}" for place_, part in enumerate(_operands(node))]
-        return f"struct_extract({{{', '.join(fields)}, 'v': {default}}}, 'v')"
+        value = "NULL" if self.blind else default
+        return f"struct_extract({{{', '.join(fields)}, 'v': {value}}}, 'v')"
 
     def _marked_argument(self, node: exp.Anonymous) -> str:
         """The one argument of an aggregate, wrapped inside it: outside, its columns are grouped away."""
@@ -291,7 +298,7 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         """Catalog and database are dropped: every relation stands under its table's name."""
         qualifier = expression.args.get("table")
         database = expression.args.get("db")
-        name = self.sql(expression, "this")
+        name = str(self.sql(expression, "this"))
         if qualifier is None:
             return name
         if database is not None and not expression.meta.get("qualified"):
@@ -365,7 +372,7 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         plain = f"({self.sql(expression, 'this')} {op} {self.sql(expression, 'expression')})"
         types = self._types(expression)
         if types is None:
-            return self._marked(expression, plain)
+            return self._marked(expression, "CAST(NULL AS BOOLEAN)")
         self._comparable(expression, op, types)
         return plain
 
@@ -380,7 +387,7 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         plain = str(super().in_sql(expression))
         types = self._types(expression)
         if types is None:
-            return self._marked(expression, plain)
+            return self._marked(expression, "CAST(NULL AS BOOLEAN)")
         self._comparable(expression, "=", types)
         return plain
 
@@ -392,7 +399,7 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         )
         types = self._types(expression)
         if types is None:
-            return self._marked(expression, plain)
+            return self._marked(expression, "CAST(NULL AS BOOLEAN)")
         self._comparable(expression, "BETWEEN", types)
         return plain
 
@@ -452,8 +459,7 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         word = "TRY_CAST" if trying else "CAST"
         value = self.sql(expression, "this")
         if "mark" not in expression.meta:  # a literal of text
-            plain = expression.args["to"].is_type("date", "timestamp", "timestamptz")
-            if plain or not isinstance(expression.this, exp.Literal):
+            if not isinstance(expression.this, exp.Literal) or _is_good_literal(expression):
                 return f"{word}({value} AS {target})"
             types: list[DuckType] | None = [DuckType("VARCHAR")]
         else:
@@ -938,8 +944,7 @@ def _sequence(self: Translator, node: exp.Anonymous, _: str) -> str:
         return f"generate_series({', '.join(arguments)})"
     first, last, step = arguments
     is_date = all(
-        (isinstance(part, exp.Cast)
-        and part.args["to"].is_type("date"))
+        (isinstance(part, exp.Cast) and part.args["to"].is_type("date"))
         or isinstance(part, exp.CurrentDate)
         or (isinstance(part, exp.Anonymous) and part.name.lower() == "date")
         for part in node.expressions[:2]
@@ -1001,6 +1006,22 @@ def _is_map(node: exp.Expr) -> bool:
         return bool(node.args["to"].is_type("map"))
     maps = {"map", "map_agg", "histogram", "map_from_entries", "map_concat"}
     return isinstance(node, exp.Anonymous) and node.name.lower() in maps
+
+
+_LITERALS = {
+    "date": re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}\s*"),
+    "timestamp": re.compile(r"\s*\d{4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?\s*"),
+    "timestamptz": re.compile(r".*", re.DOTALL),
+}
+
+
+def _is_good_literal(expression: exp.Cast) -> bool:
+    """Whether a text is certainly a date or time: then no check is needed when the query runs."""
+    target = expression.args["to"]
+    return any(
+        target.is_type(name) and pattern.fullmatch(expression.this.name)
+        for name, pattern in _LITERALS.items()
+    )
 
 
 def _cast_type(to: exp.DataType) -> str:
