@@ -22,7 +22,7 @@ from typing import Any
 
 Body = dict[str, Any]
 
-LAST_CHARACTER = "\U0010ffff"  # prefix + this lies behind every key with the prefix
+LAST_CHARACTER = "\U0010ffff"  # no character at all, so prefix + this lies behind every key with the prefix
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     kind    TEXT NOT NULL,
