@@ -45,7 +45,14 @@ from aws_ml.exceptions import (
 from aws_ml.hooks.aws import client_for
 from aws_ml.triggers.remote_job import RemoteJobTrigger
 from aws_ml.waiters.kinds import Description, Handle, Kind, LogPlace, Phase
-from aws_ml.waiters.patience import Patience, error_code, is_missing, is_transient, poll_seconds
+from aws_ml.waiters.patience import (
+    Patience,
+    defer_after_seconds,
+    error_code,
+    is_missing,
+    is_transient,
+    poll_seconds,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
@@ -63,6 +70,9 @@ RECORD_KEY = "submission"
 
 START_SILENCE_SECONDS = 600.0
 """How long starting work is tried while AWS throttles, is unreachable or has no free run."""
+
+MAX_PAUSE_ON_WORKER = 2.0
+"""Longest pause in seconds between two looks while a deferrable task still holds its worker."""
 
 LOG_TAIL_LINES = 20
 """Lines of the job's own output that a failed task shows in its log."""
@@ -96,6 +106,9 @@ class RemoteWork(Operator):
     poll_seconds: float
     """Seconds between two polls."""
 
+    defer_after: ClassVar[float | None] = None
+    """Seconds to wait on the worker before the triggerer takes over; None: as `defer_after_seconds` says."""
+
     _to_stop: Handle | None = None
     """What on_kill has to stop on AWS."""
     _killed: bool = False
@@ -105,13 +118,14 @@ class RemoteWork(Operator):
     ) -> Any:
         """Wait until the work is settled, then go on with the method `then(context, handle=…, **state)`.
 
-        Work that is settled already doesn't pass through the triggerer, and neither does anything in an
-        operator with `deferrable=False`. `state` must be JSON: it may travel through the database.
+        Work that is settled within `defer_after` seconds doesn't pass through the triggerer, and neither does
+        anything in an operator with `deferrable=False`. `state` must be JSON: it may travel through the
+        database.
         """
         self._to_stop = handle if stop_on_kill else None
         if self._killed:
             self._stop()
-        if self.deferrable and not self.kind.phase(self.describe(handle)).settled:
+        if self.deferrable and not self._settled_soon(handle):
             self.defer(
                 trigger=RemoteJobTrigger(
                     kind=self.kind.key,
@@ -229,6 +243,18 @@ class RemoteWork(Operator):
                 time.sleep(delay)
             else:
                 return result
+
+    def _settled_soon(self, handle: Handle) -> bool:
+        """Wait a little on the worker: a deferral costs seconds, and much work is over before that."""
+        seconds = defer_after_seconds() if self.defer_after is None else self.defer_after
+        deadline, pause = time.monotonic() + seconds, 0.2
+        while not self.kind.phase(self.describe(handle)).settled:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, MAX_PAUSE_ON_WORKER, poll_seconds(self.poll_seconds))
+        return True
 
     def _wait(self, handle: Handle) -> None:
         state = ""

@@ -25,6 +25,12 @@ MAX_SILENCE_SECONDS = 3600.0
 POLL_SECONDS_VARIABLE = "AWS_ML_POLL_SECONDS"
 """Environment variable that overrides every polling interval, for a stand-in that answers at once."""
 
+DEFER_AFTER_VARIABLE = "AWS_ML_DEFER_AFTER_SECONDS"
+"""Environment variable: how long a deferrable task waits on its worker first."""
+
+DEFER_AFTER_SECONDS = 5.0
+"""Without that variable. A deferral costs two to three seconds and a second start of the task."""
+
 _TRANSIENT_CODES = frozenset(
     {
         "Throttling",
@@ -90,6 +96,11 @@ def error_code(error: ClientError) -> str:
 def poll_seconds(configured: float) -> float:
     """Seconds between two polls: what the workflow says, unless the environment overrides it."""
     return float(os.environ.get(POLL_SECONDS_VARIABLE) or configured)
+
+
+def defer_after_seconds() -> float:
+    """Seconds that a deferrable task waits on its worker before it defers."""
+    return float(os.environ.get(DEFER_AFTER_VARIABLE) or DEFER_AFTER_SECONDS)
 
 
 class Patience:

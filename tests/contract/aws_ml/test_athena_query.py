@@ -11,7 +11,15 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from aws_ml.exceptions import RemoteJobFailed, RemoteJobStopped
 from aws_ml.operators.athena_query import AthenaQueryOperator
-from tests.contract.aws_ml.conftest import BUCKET, TaskInstance, first_event, in_background, until
+from tests.contract.aws_ml.conftest import (
+    BUCKET,
+    TaskInstance,
+    WorkerDied,
+    die_after,
+    first_event,
+    in_background,
+    until,
+)
 from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -80,12 +88,10 @@ def test_a_worker_that_dies_before_it_knows_the_id_starts_no_second_query(
 ) -> None:
     sql = numbered("SELECT 1 AS one")
     dying = operator(sql)
-    token = dying.attempt_name(task.context(), 1)
-    assert task.store is not None
-    task.store.set("submission", {"attempt": 1, "name": token, "handle": None})
-    started = dying.create(task.context(), token)  # and here its worker is killed
-    result = operator(sql).execute(task.context())
-    assert result["query_execution_id"] == started["QueryExecutionId"]
+    die_after(dying, "create")
+    with pytest.raises(WorkerDied):
+        dying.execute(task.context())
+    operator(sql).execute(task.context())
     assert queries(aws, sql) == ["SUCCEEDED"]
 
 

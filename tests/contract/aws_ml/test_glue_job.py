@@ -11,7 +11,17 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from aws_ml.exceptions import RemoteJobFailed, RemoteJobStopped
 from aws_ml.operators.glue_job import GlueJobOperator
-from tests.contract.aws_ml.conftest import BUCKET, ROLE, Gate, TaskInstance, first_event, in_background, until
+from tests.contract.aws_ml.conftest import (
+    BUCKET,
+    ROLE,
+    Gate,
+    TaskInstance,
+    WorkerDied,
+    die_after,
+    first_event,
+    in_background,
+    until,
+)
 from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -97,17 +107,16 @@ def test_a_failed_run_fails_the_task_with_its_own_words(
 def test_a_run_started_before_its_id_was_recorded_is_found_and_adopted(
     aws: StandIn, task: TaskInstance, job: dict[str, Any], gate: Gate
 ) -> None:
+    job["ExecutionProperty"]["MaxConcurrentRuns"] = 2  # Glue itself wouldn't prevent a second one
     dying = operator(job)
-    dying.prepare()
-    name = dying.attempt_name(task.context(), 1)
-    assert task.store is not None
-    task.store.set("submission", {"attempt": 1, "name": name, "handle": None})
-    started = dying.create(task.context(), name)  # and here its worker is killed
+    die_after(dying, "create")
+    with pytest.raises(WorkerDied):
+        dying.execute(task.context())
     adopting = operator(job)
     future = in_background(lambda: adopting.execute(task.context()))
     until(lambda: adopting._to_stop)
     gate.open()
-    assert future.result(30)["run_id"] == started["RunId"]
+    future.result(30)
     assert runs(aws, job) == ["SUCCEEDED"]
 
 

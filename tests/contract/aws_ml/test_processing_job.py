@@ -16,6 +16,8 @@ from tests.contract.aws_ml.conftest import (
     BUCKET,
     Gate,
     TaskInstance,
+    WorkerDied,
+    die_after,
     first_event,
     in_background,
     processing_job,
@@ -67,8 +69,10 @@ def record(task: TaskInstance, attempt: int = 1, *, created: bool = True) -> Non
     task.store.set("submission", {"attempt": attempt, "name": name, "handle": handle})
 
 
-def end_of(aws: StandIn, name: str) -> str:
-    """Wait for the end of a job; its state."""
+def end_of(aws: StandIn, name: str, gate: Gate | None = None) -> str:
+    """Wait for the end of a job, after its gate was opened if it has one; its state."""
+    if gate:
+        gate.open()
 
     def state() -> str | None:
         found = aws.client("sagemaker").describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"]
@@ -173,13 +177,12 @@ class TestRetry:
     def test_a_worker_that_dies_after_create_leaves_a_job_to_adopt(
         self, aws: StandIn, task: TaskInstance, gate: Gate
     ) -> None:
-        record(task, attempt=1, created=False)
-        name = start(aws, task, gate.program)
-        adopting = operator(task, gate.program)
-        future = in_background(lambda: adopting.execute(task.context()))
-        until(lambda: adopting._to_stop)
-        gate.open()
-        assert future.result(30)["name"] == name
+        dying = operator(task, gate.program)
+        die_after(dying, "create")
+        with pytest.raises(WorkerDied):
+            dying.execute(task.context())
+        assert end_of(aws, f"{task.base_name}-1", gate) == "Completed"
+        assert run(task)["name"] == f"{task.base_name}-1"
         assert jobs(aws, task) == {"1": "Completed"}
 
     def test_a_failed_job_is_followed_by_the_next_attempt(self, aws: StandIn, task: TaskInstance) -> None:
@@ -305,6 +308,18 @@ class TestDeferred:
         record(task)
         end_of(aws, name)
         assert run(task, deferrable=True)["name"] == name
+
+    def test_what_is_soon_over_does_not_pass_through_the_triggerer(
+        self, task: TaskInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ML_DEFER_AFTER_SECONDS", "30")
+        assert run(task, deferrable=True)["name"] == f"{task.base_name}-1"
+
+    def test_what_takes_longer_is_handed_to_the_triggerer_in_time(
+        self, task: TaskInstance, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ML_DEFER_AFTER_SECONDS", "0.5")
+        deferral(task, gate.program)
 
     def test_a_failure_on_the_triggerer_is_told_like_one_on_a_worker(
         self, aws: StandIn, task: TaskInstance, gate: Gate

@@ -27,6 +27,8 @@ CONFIG = {
 class MortalProcessingJobOperator(ProcessingJobOperator):
     """Its first worker is killed when the job was created or when the trigger fired, if it is told so."""
 
+    defer_after = 0  # the tests of deferral need one
+
     def follow(self, context, *arguments, **state):
         self.die(context, "created")
         return super().follow(context, *arguments, **state)

@@ -13,7 +13,14 @@ from botocore.exceptions import (
 )
 
 from aws_ml.waiters import patience
-from aws_ml.waiters.patience import MAX_DELAY_SECONDS, Patience, is_missing, is_transient, poll_seconds
+from aws_ml.waiters.patience import (
+    MAX_DELAY_SECONDS,
+    Patience,
+    defer_after_seconds,
+    is_missing,
+    is_transient,
+    poll_seconds,
+)
 
 
 def error(code: str, status: int = 400, message: str = "") -> ClientError:
@@ -112,3 +119,10 @@ def test_the_environment_overrides_the_polling_interval(monkeypatch: pytest.Monk
     assert poll_seconds(30) == 0.5
     monkeypatch.setenv(patience.POLL_SECONDS_VARIABLE, "")
     assert poll_seconds(30) == 30
+
+
+def test_the_environment_says_how_long_a_worker_waits_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(patience.DEFER_AFTER_VARIABLE, raising=False)
+    assert defer_after_seconds() == patience.DEFER_AFTER_SECONDS
+    monkeypatch.setenv(patience.DEFER_AFTER_VARIABLE, "0")
+    assert defer_after_seconds() == 0
