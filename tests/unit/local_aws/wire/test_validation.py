@@ -67,7 +67,8 @@ def test_good_input_passes() -> None:
         ),
         (
             model(PrimaryContainer={"Environment": {"not a name": "1"}}),
-            "at 'primaryContainer.environment' failed to satisfy constraint: Map keys must satisfy constraint: ",
+            "at 'primaryContainer.environment' failed to satisfy constraint: "
+            "Map keys must satisfy constraint: ",
         ),
     ],
 )
