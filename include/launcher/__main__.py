@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import shutil
+import signal
 import sys
 from typing import NoReturn
 
@@ -62,6 +63,8 @@ def _become_session(command: str, choices: Choices) -> NoReturn:
     include = str(choices.layout.root / "include")
     python = str(choices.layout.airflow_python)
     sys.stdout.flush()
+    # Ctrl-C while that program imports its modules waits until it can answer without a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     os.chdir(choices.layout.root)
     os.execve(  # noqa: S606 - no shell wanted
         python, [python, "-m", "launcher.session", command], os.environ | {"PYTHONPATH": include}

@@ -13,7 +13,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -67,7 +68,7 @@ class Processes:
         """Start a child with its output in `<logs>/<name>.log`, and remember it on disk."""
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
-        with log.open("wb") as output:
+        with log.open("wb") as output, interrupts_postponed():
             process = subprocess.Popen(
                 command,
                 env=dict(environment),
@@ -77,9 +78,9 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        child = Child(name, process, log)
-        self._children.append(child)
-        self._write_record()
+            child = Child(name, process, log)
+            self._children.append(child)
+            self._write_record()
         return child
 
     def check(self) -> None:
@@ -95,9 +96,12 @@ class Processes:
                     f"it ends with:\n{last_lines(child.log)}"
                 )
 
-    def wait_until(self, ready: Callable[[], T | None], seconds: float, what: str) -> T:
+    def wait_until(
+        self, ready: Callable[[], T | None], seconds: float, what: str, *, interval: float = 0.2
+    ) -> T:
         """Ask `ready` again and again until it answers something, while all children live.
 
+        :param interval: seconds between two questions
         :raises Problem: a child died, or the time is over
         """
         deadline = time.monotonic() + seconds
@@ -110,7 +114,7 @@ class Processes:
                 raise Problem(
                     f"Gave up waiting for {what} after {seconds:.0f} s; the logs are in {self._logs}."
                 )
-            time.sleep(0.1)
+            time.sleep(interval)
 
     def stop(self, name: str | None = None, *, kill: bool = False) -> None:
         """Stop one child or all, the last started first. `kill` is SIGKILL at once, as a crash would be."""
@@ -138,6 +142,24 @@ class Processes:
         temporary = self._record.with_suffix(".tmp")
         temporary.write_text(json.dumps(body, indent=1))
         temporary.replace(self._record)
+
+
+@contextmanager
+def interrupts_postponed() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for the end of the block: a child that was started but is not noted yet
+    would live on. (To block the signals would not do: the child would inherit that.)"""
+    arrived: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, _frame: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
 
 
 def recorded(record: Path) -> tuple[Recorded | None, list[Recorded]]:

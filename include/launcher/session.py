@@ -28,6 +28,7 @@ def main() -> int:
     command = parser.parse_args().command
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # blocked by __main__
         choices = choices_from_environment()
         match command:
             case "run":

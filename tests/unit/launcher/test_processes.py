@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,29 @@ def test_stop_takes_descendants_of_other_process_groups(children: Processes, tmp
     assert not is_running(parent)
     assert not is_running(grandchild)
     assert not (tmp_path / "processes.json").exists()
+
+
+def test_an_interrupt_while_a_child_starts_loses_no_child(
+    children: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child is noted before the interrupt is raised, and so is stopped with the others."""
+    started: list[int] = []
+
+    def interrupted(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        child: subprocess.Popen[bytes] = popen(*arguments, **options)
+        started.append(child.pid)
+        signal.raise_signal(signal.SIGINT)
+        return child
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        children.start(
+            "sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], os.environ, tmp_path
+        )
+    children.stop()
+    assert started
+    assert not is_running(started[0])
 
 
 def test_who_does_not_listen_is_killed(
