@@ -99,6 +99,8 @@ def environment(
             # A local job takes seconds; asking AWS every 30 s, as the workflow files say, would be most of
             # the wait.
             "AWS_ML_POLL_SECONDS": source.get("AWS_ML_POLL_SECONDS", "1"),
+            # Going through the triggerer costs two to three seconds: that pays for long jobs only.
+            "AWS_ML_DEFER_AFTER_SECONDS": source.get("AWS_ML_DEFER_AFTER_SECONDS", "20"),
             "PATH": f"{python}{os.pathsep}{source.get('PATH', os.defpath)}",
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
         }

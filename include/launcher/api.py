@@ -92,10 +92,12 @@ class Airflow:
         """Mark a run as failed, which ends its tasks."""
         self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}", {"state": "failed"})
 
-    def task_instances(self, dag_ids: list[str], run_ids: list[str]) -> list[TaskInstance]:
-        """The tasks of several runs at once."""
-        body = {"dag_ids": dag_ids, "dag_run_ids": run_ids, "page_limit": 500}
-        answer = self._call("POST", "/api/v2/dags/~/dagRuns/~/taskInstances/list", body)
+    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """The tasks of a run.
+
+        :raises NotThere: there is no such run
+        """
+        answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances?limit=500")
         return [
             TaskInstance(
                 dag_id=item["dag_id"],

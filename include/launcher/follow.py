@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,31 +56,63 @@ def follow(
     :param tell: called once for each attempt of a task that ended, in the order of their ends
     :raises Problem: a process died
     """
-    airflow = stack.airflow
-    parent = f"{workflow}.{PARENT}"
-    dag_ids = [parent, *(f"{workflow}.{stage}" for stage in STAGES)]
-    told: set[tuple[str, str, int, int, str]] = set()
-    tasks: list[TaskInstance] = []
+    watched = Watched(stack.airflow, workflow, run_id, tell)
+    # Airflow's server has two cores to share with the jobs: once a second is often enough.
+    stack.processes.wait_until(watched.look, seconds, f"the run {run_id}", interval=1.0)
+    parent, *stages = watched.runs.values()
+    return Outcome(
+        run_id=run_id,
+        state=str(parent["state"]),
+        tasks=watched.tasks(),
+        seconds=_seconds(parent),
+        # A parent that was marked leaves its stage running.
+        stages={run["dag_id"].rpartition(".")[2]: _seconds(run) for run in stages if run["end_date"]},
+    )
 
-    def ended() -> str | None:
-        state = str(airflow.run(parent, run_id)["state"])
-        tasks[:] = airflow.task_instances(dag_ids, [run_id, child_run_id(run_id)])
-        for task in sorted(tasks, key=lambda task: (task.end_date or "9999", dag_ids.index(task.dag_id))):
-            over = task.state in ENDED or task.state == "up_for_retry"
+
+class Watched:
+    """The runs of a parent and its stages, as far as they have begun."""
+
+    def __init__(
+        self, airflow: Airflow, workflow: str, run_id: str, tell: Callable[[TaskInstance], None]
+    ) -> None:
+        self.runs: dict[str, dict[str, Any]] = {}  # by DAG id, the parent's first
+        self._airflow = airflow
+        self._wanted = {f"{workflow}.{PARENT}": run_id}
+        self._wanted |= {f"{workflow}.{stage}": child_run_id(run_id) for stage in STAGES}
+        self._tell = tell
+        self._told: set[tuple[str, str, int, int, str]] = set()
+        self._tasks: dict[str, list[TaskInstance]] = {}
+
+    def look(self) -> bool | None:
+        """Look at all that is not over, tell what has ended since; whether the parent's run has."""
+        parent = next(iter(self._wanted))
+        self._refresh(dag_id for dag_id in self._wanted if not self._is_over(dag_id))
+        if self._is_over(parent):
+            self._refresh(self._wanted)  # a stage that was over at first may have been cleared and run again
+        for task in sorted(self.tasks(), key=lambda task: task.end_date or ""):
             key = (task.dag_id, task.task_id, task.map_index, task.try_number, task.state or "")
-            if over and key not in told:
-                told.add(key)
-                tell(task)
-        return state if state in ("success", "failed") else None
+            if task.state in (*ENDED, "up_for_retry") and key not in self._told:
+                self._told.add(key)
+                self._tell(task)
+        return True if self._is_over(parent) else None
 
-    state = stack.processes.wait_until(ended, seconds, f"the run {run_id}")
-    stages: dict[str, float] = {}
-    for stage in STAGES:
-        with suppress(NotThere):
-            run = airflow.run(f"{workflow}.{stage}", child_run_id(run_id))
-            if run["end_date"]:  # a parent that was marked leaves its stage running
-                stages[stage] = _seconds(run)
-    return Outcome(run_id, state, list(tasks), _seconds(airflow.run(parent, run_id)), stages)
+    def tasks(self) -> list[TaskInstance]:
+        """All tasks of all runs, as last seen."""
+        return [task for tasks in self._tasks.values() for task in tasks]
+
+    def _refresh(self, dag_ids: Iterable[str]) -> None:
+        for dag_id in dag_ids:
+            run_id = self._wanted[dag_id]
+            try:
+                # The run is asked before its tasks: those of a run that is over change no more.
+                self.runs[dag_id] = self._airflow.run(dag_id, run_id)
+                self._tasks[dag_id] = self._airflow.task_instances(dag_id, run_id)
+            except NotThere:
+                return  # the stages after it have not begun either
+
+    def _is_over(self, dag_id: str) -> bool:
+        return dag_id in self.runs and self.runs[dag_id]["state"] in ("success", "failed")
 
 
 def task_line(task: TaskInstance) -> str:

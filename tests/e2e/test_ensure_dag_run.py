@@ -66,7 +66,7 @@ def end(stack: Stack, dag_id: str, run_id: str) -> str:
 
 
 def task(stack: Stack, dag_id: str, run_id: str, task_id: str) -> TaskInstance:
-    return next(task for task in stack.airflow.task_instances([dag_id], [run_id]) if task.task_id == task_id)
+    return next(task for task in stack.airflow.task_instances(dag_id, run_id) if task.task_id == task_id)
 
 
 def until_stage_runs(stack: Stack, room: Room) -> None:
@@ -77,7 +77,7 @@ def until_deferred(stack: Stack, run_id: str) -> None:
     airflow = stack.airflow
 
     def deferred() -> bool | None:
-        tasks = airflow.task_instances([PARENT], [run_id])
+        tasks = airflow.task_instances(PARENT, run_id)
         return any(task.state == "deferred" for task in tasks) or None
 
     stack.processes.wait_until(deferred, 60, "the parent's task")

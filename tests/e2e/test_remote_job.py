@@ -61,7 +61,7 @@ class Job:
         }
 
     def task(self) -> TaskInstance:
-        (task,) = self.stack.airflow.task_instances([self.dag_id], [self.run_id])
+        (task,) = self.stack.airflow.task_instances(self.dag_id, self.run_id)
         return task
 
     def until(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> None:

@@ -186,8 +186,10 @@ class TestLoanApproval:
     def test_every_curated_row_is_in_one_split(self, loan: Run, loan_bucket: Bucket) -> None:
         planted = truth(datetime.date.fromisoformat(DAY))
         features = loan_bucket.json(f"runs/{DAY}/prepare_transform/features.json")
-        assert sum(features["rows"].values()) == planted.curated
-        assert all(count > 0 for count in features["rows"].values())
+        rows = {name: split["rows"] for name, split in features["splits"].items()}
+        assert set(rows) == {"train", "validation", "test"}
+        assert all(rows.values())
+        assert sum(rows.values()) == planted.curated
 
     def test_the_model_is_as_good_as_it_can_believably_be(self, loan: Run, loan_bucket: Bucket) -> None:
         evaluation = loan_bucket.json(f"runs/{DAY}/train_tune/evaluation/evaluation.json")
@@ -239,7 +241,7 @@ class TestLoanApproval:
         assert told["ProcessingJobStatus"] == "Failed"
         assert told["FailureReason"].startswith("InternalServerError")
         assert state_of(stack, dag_id, run_id) == "success"
-        tries = {t.task_id: t.try_number for t in stack.airflow.task_instances([dag_id], [run_id])}
+        tries = {t.task_id: t.try_number for t in stack.airflow.task_instances(dag_id, run_id)}
         assert tries["build_features"] == 2
 
     def test_the_endpoint_survives_the_kill(self, stack: Stack, loan: Run, loan_bucket: Bucket) -> None:
@@ -265,7 +267,7 @@ class TestLoanApproval:
     def test_a_run_without_a_partition_says_so(self, stack: Stack) -> None:
         run_id = stack.airflow.trigger("loan_approval.prepare_transform", {}, "manual__nothing")
         assert state_of(stack, "loan_approval.prepare_transform", run_id) == "failed"
-        tasks = stack.airflow.task_instances(["loan_approval.prepare_transform"], [run_id])
+        tasks = stack.airflow.task_instances("loan_approval.prepare_transform", run_id)
         (failed,) = [task for task in tasks if task.state == "failed"]
         said = error_of(stack.airflow, failed, task_log(stack.choices.layout.airflow_home, failed))
         assert "partition" in said
