@@ -381,7 +381,7 @@ def _descriptor(written: _Format, columns: Sequence[tuple[str, str]], location: 
 
 def _table_columns(connection: duckdb.DuckDBPyConnection, text: str) -> list[tuple[str, str]]:
     """Names and Hive types of a query's columns. Raises QueryFailed for what a table cannot hold."""
-    description = connection.execute(f"SELECT * FROM ({text}) LIMIT 0").description or []
+    description = connection.execute(f"({text}) LIMIT 0").description or []
     columns = []
     for name, told in ((column[0], column[1]) for column in description):
         if name.startswith(_UNNAMED):
@@ -400,7 +400,7 @@ def _table_columns(connection: duckdb.DuckDBPyConnection, text: str) -> list[tup
 
 def _coerced(session: Session, text: str, columns: Sequence[tuple[str, str]], named: Sequence[str]) -> str:
     """The query with the table's names and types; a type that would have to be cast fails, as in Trino."""
-    description = session.sandbox.connection.execute(f"SELECT * FROM ({text}) LIMIT 0").description or []
+    description = session.sandbox.connection.execute(f"({text}) LIMIT 0").description or []
     kinds = [from_result(column[1]) for column in description]
     targets = list(named) or [name for name, _ in columns]
     types = dict(columns)
@@ -511,7 +511,7 @@ def _says_no_data(sql: str) -> bool:
 def view_columns(session: Session, sql: str) -> list[tuple[str, str, str]]:
     """Name, Trino type and Hive type of the columns of a view's query. Raises QueryFailed."""
     text = _translated(session, parse_query(sql), sql)
-    described = session.sandbox.connection.execute(f"SELECT * FROM ({text}) LIMIT 0").description or []
+    described = session.sandbox.connection.execute(f"({text}) LIMIT 0").description or []
     answer = []
     for column in described:
         if column[0].startswith(_UNNAMED):
