@@ -8,9 +8,9 @@ from __future__ import annotations
 import fcntl
 import importlib
 import json
-import logging
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,8 +32,6 @@ from local_aws.wire.registry import REGISTRY
 from local_aws.wire.server import listen, server
 from local_aws.wire.signature import Key
 
-log = logging.getLogger("local_aws")
-
 # Every service package; importing one registers its operations. It may also define
 # JOB_KINDS (list of jobs.engine.JobKind), recover(context) and close(context).
 SERVICES = ["s3", "sts", "iam", "logs", "glue", "athena", "sagemaker"]
@@ -45,13 +43,7 @@ class CannotStart(Exception):
 
 def load_services() -> list[ModuleType]:
     """Import all services."""
-    loaded = []
-    for name in SERVICES:  # TEMPORARY while rooms build: a broken service must not stop the others
-        try:
-            loaded.append(importlib.import_module(f"local_aws.services.{name}"))
-        except Exception:
-            log.exception("service %s does not load", name)
-    return loaded
+    return [importlib.import_module(f"local_aws.services.{name}") for name in SERVICES]
 
 
 def serve(settings: Settings, *, ready_file: Path | None = None) -> None:
@@ -61,7 +53,10 @@ def serve(settings: Settings, *, ready_file: Path | None = None) -> None:
         bound = _bind(settings)
         settings = replace(settings, port=bound.getsockname()[1])
         services = load_services()
-        context = open_context(settings)
+        try:
+            context = open_context(settings)
+        except (OSError, sqlite3.Error) as error:
+            raise CannotStart(f"The state in {settings.data_dir} cannot be opened: {error}.") from None
         try:
             _run(context, services, bound, ready_file)
         finally:

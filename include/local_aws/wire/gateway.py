@@ -110,10 +110,11 @@ class Gateway:
             error = raised
             if isinstance(error, NotEmulated):
                 log.warning("%s", error)
-        except Exception:
+        except Exception as bug:
             log.exception("%s %s failed (request %s)", request.method, request.raw_path, request_id)
+            what = f"{type(bug).__name__}: {bug}"  # a full disk is one of them: say so
             error = AwsError(
-                "InternalFailure", f"The local AWS stand-in failed: see request {request_id} in its log."
+                "InternalFailure", f"The local AWS stand-in failed (request {request_id}): {what}"
             )
         return protocol.refuse(service, wording, error, request_id)
 

@@ -58,6 +58,12 @@ def test_a_data_dir_that_is_a_file(tmp_path: Path) -> None:
     assert line == f"The data directory {tmp_path / 'file'} cannot be used: File exists."
 
 
+def test_state_that_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_text("this is no database, and it is long enough to be looked at " * 20)
+    line = sentence(run("serve", "--port", "0", "--data-dir", str(tmp_path)))
+    assert line == f"The state in {tmp_path} cannot be opened: file is not a database."
+
+
 def test_a_second_server_on_the_same_data(start_stand_in: Start) -> None:
     first = start_stand_in()
     line = sentence(run("serve", "--port", "0", "--data-dir", str(first.data_dir)))
