@@ -23,6 +23,7 @@ import duckdb
 from local_aws.services.athena import ddl, query, show
 from local_aws.services.athena.errors import explained
 from local_aws.services.athena.failure import SYSTEM, QueryCancelled, QueryFailed
+from local_aws.services.athena.names import bare
 from local_aws.services.athena.query import Session
 from local_aws.services.athena.relations import Relations, Scanned
 from local_aws.services.athena.results import (
@@ -112,7 +113,8 @@ class Queries:
         with sandbox(scratch) as room:
             running.room = room
             catalog = Catalog(self._context)
-            database = execution["QueryExecutionContext"].get("Database", "default").lower()
+            # awswrangler gives the database in backticks; Athena takes it.
+            database = bare(execution["QueryExecutionContext"].get("Database", "default"))
             relations = Relations(catalog, self._context.objects, room, database)
             session = Session(
                 query_id=query_id,
