@@ -26,6 +26,7 @@ class Outcome:
 
     run_id: str  # the parent run's
     state: str  # the parent run's
+    started: datetime.datetime  # the parent run
     tasks: list[TaskInstance]  # of the parent and all stages
     seconds: float
     stages: dict[str, float]  # seconds that each stage's run took; only of the stages that were run
@@ -63,6 +64,7 @@ def follow(
     return Outcome(
         run_id=run_id,
         state=str(parent["state"]),
+        started=moment(parent["start_date"]),
         tasks=watched.tasks(),
         seconds=_seconds(parent),
         # A parent that was marked leaves its stage running.
@@ -153,5 +155,9 @@ def error_of(airflow: Airflow, task: TaskInstance, log: Path) -> str:
 
 def _seconds(run: dict[str, Any]) -> float:
     """How long a finished run took."""
-    start, end = (datetime.datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
-    return (end - start).total_seconds()
+    return (moment(run["end_date"]) - moment(run["start_date"])).total_seconds()
+
+
+def moment(text: str) -> datetime.datetime:
+    """A time as Airflow writes it."""
+    return datetime.datetime.fromisoformat(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -37,18 +38,25 @@ class Reports:
         self.folder = choices.layout.reports / choices.workflow / choices.date
         self.found: list[str] = []
 
-    def copy(self) -> None:
-        """Copy all reports that exist to `.local/reports/<workflow>/<run key>/`."""
+    def copy(self, since: datetime.datetime) -> None:
+        """Copy the reports to `.local/reports/<workflow>/<run key>/`.
+
+        :param since: when the run began; what is older was left by an earlier run of the same day
+        """
+        since = since.replace(microsecond=0)  # S3 keeps whole seconds
         for key in REPORTS:
             target = self.folder / key
             target.unlink(missing_ok=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._s3.download_file(self._bucket, self._prefix + key, str(target))
+                report = self._s3.get_object(
+                    Bucket=self._bucket, Key=self._prefix + key, IfModifiedSince=since
+                )
             except ClientError as error:
-                if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                if error.response["Error"]["Code"] not in ("304", "NoSuchKey"):
                     raise
             else:
+                target.write_bytes(report["Body"].read())
                 self.found.append(key)
 
     def read(self, key: str) -> Any:
@@ -66,7 +74,7 @@ def summarize(
     :return: whether the endpoint answered its smoke records as the evaluation expects
     """
     reports = Reports(stack, choices)
-    reports.copy()
+    reports.copy(outcome.started)
     print()
     _cleaning(reports.read("ingest_analyze/cleaning.json"))
     _decision(reports.read("ingest_analyze/decision.json"))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.follow import Outcome, child_run_id
+from launcher.follow import Outcome, child_run_id, moment
 from launcher.landing import client
 from launcher.stack import Stack
 
@@ -33,11 +33,11 @@ class StageTime:
 
 def stage_times(stack: Stack, workflow: str, outcome: Outcome) -> list[StageTime]:
     """The stages of a finished parent run, as far as they were run."""
-    jobs = list(job_spans(stack))
+    jobs = [*job_spans(stack), *deployment_spans(stack, outcome)]
     times = []
     for stage, seconds in outcome.stages.items():
         run = stack.airflow.run(f"{workflow}.{stage}", child_run_id(outcome.run_id))
-        start, end = (Moment.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+        start, end = moment(run["start_date"]), moment(run["end_date"])
         clipped = [(max(start, a), min(end, b)) for a, b in jobs if a < end and b > start]
         times.append(StageTime(stage, seconds, covered(clipped)))
     return times
@@ -54,7 +54,7 @@ def covered(spans: list[Span]) -> float:
 
 
 def job_spans(stack: Stack) -> Iterator[Span]:
-    """From when to when each job, query, crawl and deployment went on, as AWS tells it."""
+    """From when to when each job, query and crawl went on, as AWS tells it."""
     sagemaker, glue, athena = (client(stack, name) for name in ("sagemaker", "glue", "athena"))
     for name in _listed(sagemaker, "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName"):
         yield from _span(
@@ -64,8 +64,6 @@ def job_spans(stack: Stack) -> Iterator[Span]:
         yield from _span(
             sagemaker.describe_training_job(TrainingJobName=name), "CreationTime", "TrainingEndTime"
         )
-    for name in _listed(sagemaker, "list_endpoints", "Endpoints", "EndpointName"):
-        yield from _span(sagemaker.describe_endpoint(EndpointName=name), "CreationTime", "LastModifiedTime")
     for name in glue.get_paginator("list_jobs").paginate().search("JobNames[]"):
         for run in glue.get_job_runs(JobName=name)["JobRuns"]:
             yield from _span(run, "StartedOn", "CompletedOn")
@@ -78,6 +76,16 @@ def job_spans(stack: Stack) -> Iterator[Span]:
     for query in athena.get_paginator("list_query_executions").paginate().search("QueryExecutionIds[]"):
         status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
         yield from _span(status, "SubmissionDateTime", "CompletionDateTime")
+
+
+def deployment_spans(stack: Stack, outcome: Outcome) -> Iterator[Span]:
+    """From when to when endpoints were deployed: AWS tells the end, the task that asked for it the begin."""
+    sagemaker = client(stack, "sagemaker")
+    ends = [endpoint["LastModifiedTime"] for endpoint in sagemaker.list_endpoints()["Endpoints"]]
+    for task in outcome.tasks:
+        if task.task_id == "deploy_endpoint" and task.start_date:
+            start = moment(task.start_date)
+            yield from ((start, end) for end in ends if end > start)
 
 
 def write(times: list[StageTime], file: Path) -> None:

@@ -12,6 +12,8 @@ from launcher.follow import Outcome, task_line, task_log
 from launcher.summary import _bounds
 from launcher.timing import covered
 
+BEGAN = datetime.datetime(2026, 1, 16, 6, tzinfo=datetime.UTC)
+
 
 def task(stage: str, task_id: str, state: str) -> TaskInstance:
     return TaskInstance(
@@ -33,13 +35,13 @@ def test_a_skipped_branch_is_green() -> None:
         task("ingest_analyze", "publish_partition", "success"),
         task("ingest_analyze", "stop", "skipped"),
     ]
-    assert Outcome("r", "success", tasks, 1.0, {}).green
+    assert Outcome("r", "success", BEGAN, tasks, 1.0, {}).green
 
 
 @pytest.mark.parametrize("state", ["failed", "upstream_failed", "running"])
 def test_anything_else_is_not_green(state: str) -> None:
-    assert not Outcome("r", "success", [task("train_tune", "train_model", state)], 1.0, {}).green
-    assert not Outcome("r", "failed", [task("train_tune", "train_model", "success")], 1.0, {}).green
+    assert not Outcome("r", "success", BEGAN, [task("train_tune", "train_model", state)], 1.0, {}).green
+    assert not Outcome("r", "failed", BEGAN, [task("train_tune", "train_model", "success")], 1.0, {}).green
 
 
 def test_the_cause_is_told_before_its_consequence() -> None:
@@ -48,8 +50,8 @@ def test_the_cause_is_told_before_its_consequence() -> None:
         task("train_tune", "train_model", "failed"),
         task("ml_workflow", "train_tune", "failed"),
     )
-    assert Outcome("r", "failed", [consequence, cause], 1.0, {}).failed == [cause]
-    assert Outcome("r", "failed", [consequence], 1.0, {}).failed == [consequence]
+    assert Outcome("r", "failed", BEGAN, [consequence, cause], 1.0, {}).failed == [cause]
+    assert Outcome("r", "failed", BEGAN, [consequence], 1.0, {}).failed == [consequence]
 
 
 def test_a_task_is_one_line() -> None:
