@@ -329,9 +329,8 @@ class Engine:
             regularly=command.regularly,
         )
         try:
-            ended = process.watch(running, limits, job.stop)
+            ended = process.watch(running, room.path, limits, job.stop)
         finally:
-            process.kill_marked(room.path)
             for pump in pumps:
                 pump.join()
         if ended.cause == "out_of_memory":

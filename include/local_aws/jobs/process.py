@@ -1,8 +1,9 @@
 """Processes of jobs: started in a session of their own with a private /opt/ml, measured, and killed whole.
 
-A job's processes are known by two marks: the session that its first process leads, and the variable
+A job's processes are known by three marks: the session that its first process leads; the variable
 LOCAL_AWS_ROOM in their environment, which also finds a child that made a session of its own, and finds what
-is left after the stand-in itself was killed.
+is left after the stand-in itself was killed; and, where namespaces are allowed, the /opt/ml that they see,
+which is the room's also for a daemon that cleared its environment.
 
 Memory is the resident memory of the whole group, read twice a second, because the obvious limits are wrong
 here: RLIMIT_AS and RLIMIT_DATA count address space, of which Arrow, OpenMP and every thread reserve far more
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,8 @@ from typing import IO, Any
 LOG = logging.getLogger(__name__)
 
 MARK = "LOCAL_AWS_ROOM"
+OPT_ML = "ml"  # the directory of a room that its processes see as /opt/ml
+ROOM_DEPTH = 3  # rooms lie at most so deep: <endpoints>/<endpoint>/<deployment>/<variant>
 NAMESPACE_PROGRAM = Path(__file__).with_name("namespace.py")
 SAMPLE_SECONDS = 0.5  # between two looks at memory
 REGULAR_SECONDS = 5.0  # between two calls of Limits.regularly
@@ -155,21 +158,42 @@ def members(session: int) -> list[int]:
     return [pid for pid in _pids() if _session(pid) == session]
 
 
-def marked(room: Path) -> list[int]:
-    """The living processes whose environment carries the mark of this room or of one below it."""
-    mark = f"{MARK}={room}".encode()
-    found = []
-    for pid in _pids():
-        try:
-            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:  # another user's, or gone
-            continue
-        if any(variable == mark or variable.startswith(mark + b"/") for variable in variables):
-            found.append(pid)
+def marked(place: Path) -> list[int]:
+    """The living processes that carry the mark of the room ``place``, or of a room below it."""
+    mark = f"{MARK}={place}".encode()
+    trees = {(tree.st_dev, tree.st_ino) for tree in (path.stat() for path in _trees(place, ROOM_DEPTH))}
+    found = [pid for pid in _pids() if _names(pid, mark) or _opt_ml_of(pid) in trees]
     return [pid for pid in found if _session(pid)]
 
 
-def resident_bytes(pids: Sequence[int], enough: int) -> int:
+def _trees(place: Path, depth: int) -> Iterator[Path]:
+    """What the rooms at and below a place have as /opt/ml; a room holds no other room."""
+    if (place / OPT_ML).is_dir():
+        yield place / OPT_ML
+    elif depth and place.is_dir():
+        for below in place.iterdir():
+            yield from _trees(below, depth - 1)
+
+
+def _names(pid: int, mark: bytes) -> bool:
+    """Whether the process's environment carries the mark, or that of a room below it."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # another user's, or gone
+        return False
+    return any(variable == mark or variable.startswith(mark + b"/") for variable in variables)
+
+
+def _opt_ml_of(pid: int) -> tuple[int, int] | None:
+    """Which directory the process sees as /opt/ml: device and inode."""
+    try:
+        seen = os.stat(f"/proc/{pid}/root/opt/ml")  # noqa: PTH116 - for each process twice a second
+    except OSError:  # another user's, or gone, or without one
+        return None
+    return seen.st_dev, seen.st_ino
+
+
+def resident_bytes(pids: Collection[int], enough: int) -> int:
     """Resident memory of the processes together.
 
     Resident set sizes count a shared page once for every process. Only when their sum passes ``enough`` are
@@ -188,7 +212,7 @@ def resident_bytes(pids: Sequence[int], enough: int) -> int:
     return sum(exact) if exact else total
 
 
-def _texts(pids: Sequence[int], name: str) -> list[str]:
+def _texts(pids: Collection[int], name: str) -> list[str]:
     texts = []
     for pid in pids:
         try:
@@ -217,12 +241,12 @@ def kill_session(session: int) -> None:
     LOG.error("processes of session %d do not die: %s", session, members(session))
 
 
-def kill_marked(room: Path) -> int:
-    """Kill what carries the mark of ``room`` or of a room below it, with their sessions; how many."""
-    alive = marked(room)
+def kill_marked(place: Path) -> int:
+    """Kill what carries the mark of a room, or of one below ``place``, with their sessions; how many."""
+    alive = marked(place)
     for session in {_session(pid) for pid in alive} - {0, os.getsid(0)}:
         kill_session(session)
-    _signal(marked(room), signal.SIGKILL)
+    _signal(marked(place), signal.SIGKILL)
     return len(alive)
 
 
@@ -269,10 +293,10 @@ class Ended:
     cause: str | None  # "stopped", "timed_out", "out_of_memory"; None: by itself
 
 
-def watch(process: subprocess.Popen[bytes], limits: Limits, stop: StopSignal) -> Ended:
-    """Wait for the end of a process, ending it when it is stopped or passes a limit.
+def watch(process: subprocess.Popen[bytes], room: Path, limits: Limits, stop: StopSignal) -> Ended:
+    """Wait for the end of a process of ``room``, ending it when it is stopped or passes a limit.
 
-    When it returns, no process of the session is left.
+    When it returns, no process of the session or the room is left.
     """
     cause: str | None = None
     began = time.monotonic()
@@ -306,7 +330,8 @@ def watch(process: subprocess.Popen[bytes], limits: Limits, stop: StopSignal) ->
                 kill_at = now + limits.grace_seconds
             if now >= sample_at:
                 sample_at = now + SAMPLE_SECONDS
-                if resident_bytes(members(process.pid), limits.memory_bytes) > limits.memory_bytes:
+                family = {*members(process.pid), *marked(room)}
+                if resident_bytes(family, limits.memory_bytes) > limits.memory_bytes:
                     cause = cause or "out_of_memory"
                     kill_at = now
             if now >= kill_at:
@@ -318,6 +343,7 @@ def watch(process: subprocess.Popen[bytes], limits: Limits, stop: StopSignal) ->
     finally:
         os.close(descriptor)
         kill_session(process.pid)
+        kill_marked(room)  # what made a session of its own, and would hold the log open
         status = process.wait()
     if cause is None and status == -signal.SIGKILL:
         cause = "out_of_memory"  # not by us: the kernel, as a container that ends with 137

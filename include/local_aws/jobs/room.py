@@ -3,7 +3,6 @@
 <jobs_dir>/<kind>/<key>/
     ml/             what the job sees as /opt/ml
     home/  tmp/     its HOME and TMPDIR
-    process.json    which processes are its own, for recovery after a crash
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_aws.jobs.process import StopSignal
+from local_aws.jobs.process import OPT_ML, StopSignal
 from local_aws.settings import Settings
 from local_aws.state.logs import Logs
 from local_aws.state.objects import Objects
@@ -34,7 +33,7 @@ class Room:
     @property
     def opt_ml(self) -> Path:
         """The tree that the job sees as /opt/ml."""
-        return self.path / "ml"
+        return self.path / OPT_ML
 
     def log(self, line: str) -> None:
         """Put a line of the stand-in's own at the head of the job's log. For prepare()."""

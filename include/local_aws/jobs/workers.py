@@ -28,7 +28,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from local_aws.jobs.logpump import LogPump
-from local_aws.jobs.process import Limits, StopSignal, kill_marked, kill_session, launch, watch
+from local_aws.jobs.process import Limits, StopSignal, kill_session, launch, watch
 from local_aws.state.logs import Logs, now_ms
 
 LOG = logging.getLogger(__name__)
@@ -300,8 +300,7 @@ class Worker:
         limits = Limits(
             self.plan.memory_bytes, None, GRACE_SECONDS, regularly=lambda: self._ping_regularly(life)
         )
-        ended = watch(process, limits, self._stop)
-        kill_marked(self.plan.room)  # children that left the session would hold the log open
+        ended = watch(process, self.plan.room, limits, self._stop)
         with self._changed:
             self._life = None
             self._changed.notify_all()

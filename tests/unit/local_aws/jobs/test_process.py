@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -106,6 +107,60 @@ def test_marks_find_a_room_and_all_rooms_but_no_other(room: Path) -> None:
     assert second.poll() is None
     process.kill_marked(room)
     assert second.wait(10) == -9
+
+
+# A daemon as daemons are made: forked twice, a session of its own, nothing of the environment.
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execve(sys.executable, [sys.executable, "-c", sys.argv[1]], {})
+    os._exit(0)
+os.wait()
+time.sleep(60)
+"""
+
+
+def daemon(room: Path, program: str) -> subprocess.Popen[bytes]:
+    """Start a process that leaves a daemon; both live when this returns."""
+    if process.namespace_mode() == "none":
+        pytest.skip("namespaces are not allowed on this machine, and nothing else marks a daemon")
+    started = process.launch(
+        ["python3", "-c", DAEMON, program],
+        room=room,
+        opt_ml=room / "ml",
+        env=process.clean_environment(room),
+        stdout=subprocess.PIPE,
+    )
+    assert _stdout(started).readline() == b"up\n"
+    return started
+
+
+def _stdout(started: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert started.stdout
+    return started.stdout
+
+
+def test_a_daemon_without_environment_is_found_and_killed(room: Path) -> None:
+    with daemon(room, "import time; print('up', flush=True); time.sleep(60)") as started:
+        found = process.marked(room)
+        assert len(found) == 2
+        assert process.marked(room.parent) == found, "as after a crash, when only the rooms' parent is known"
+        process.kill_marked(room)
+        assert started.wait(10) == -9
+        assert not process.marked(room)
+        assert _stdout(started).read() == b"", "nobody holds the log open"
+
+
+def test_memory_of_a_daemon_counts(room: Path) -> None:
+    eat = "block = b'x' * (200 * 2**20); print('up', flush=True); import time; time.sleep(60)"
+    limits = process.Limits(memory_bytes=100 * 2**20, seconds=20, grace_seconds=1)
+    stop = process.StopSignal()
+    with daemon(room, eat) as started:
+        assert process.watch(started, room, limits, stop).cause == "out_of_memory"
+    stop.close()
+    assert not process.marked(room)
 
 
 def test_exact_memory_is_at_most_what_the_quick_look_says() -> None:
