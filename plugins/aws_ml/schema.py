@@ -104,6 +104,7 @@ class Facet(Part):
 class Bias(Part):
     """Which bias is measured before training, how, and what is acceptable."""
 
+    engine: Literal["managed", "portable"]  # Clarify's image, or the same analysis in a plain processing job
     facets: Annotated[list[Facet], Field(min_length=1)]
     group: str | None  # the groups within which CDDL compares
     metrics: Annotated[list[str], Field(min_length=1)]

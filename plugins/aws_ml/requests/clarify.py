@@ -1,12 +1,16 @@
-"""SageMaker Clarify: bias in the labels of the curated partition, before any training."""
+"""SageMaker Clarify: bias in the labels of the curated partition, before any training.
+
+AWS closed Clarify to new accounts in 2026. The workflow's ``bias.engine`` therefore chooses between Clarify's
+image and this project's own program in a plain processing job. Question and answer are the same files.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from aws_ml import run
-from aws_ml.requests.processing_job import BASE, cluster, s3_input, s3_output
-from aws_ml.run import ROLE_ARN
+from aws_ml.requests.processing_job import BASE, CODE_FOLDER, cluster, s3_input, s3_output
+from aws_ml.run import CODE_PREFIX, ROLE_ARN
 from aws_ml.schema import Facet, Workflow
 
 STAGE = "ingest_analyze"
@@ -42,16 +46,33 @@ def chosen(facet: Facet) -> list[Any]:
     return [facet.threshold] if facet.values is None else list(facet.values)
 
 
-def measure_bias(workflow: Workflow) -> dict[str, Any]:
-    """``sagemaker.CreateProcessingJob`` of the Clarify image, which allows no entry point of ours."""
+def measure_bias(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob`` of the chosen engine; Clarify's image allows no entry point of ours.
+
+    :param code: the S3 prefix under which the jobs were published, with a slash at its end
+    """
     paths, bias = workflow.paths, workflow.bias
+    inputs = [
+        s3_input("analysis_config", paths.uri(paths.analysis_config), f"{BASE}/input/config"),
+        s3_input("dataset", paths.uri(paths.curated), f"{BASE}/input/data"),
+    ]
+    if bias.engine == "managed":
+        program: dict[str, Any] = {
+            "AppSpecification": {"ImageUri": run.image("clarify", bias.image_version)},
+            "ProcessingInputs": inputs,
+        }
+    else:
+        program = {
+            "AppSpecification": {
+                "ImageUri": run.image("scikit-learn", workflow.processing.scikit_learn_version),
+                "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/jobs/bias/clarify.py"],
+            },
+            "Environment": {"PYTHONPATH": CODE_FOLDER},
+            "ProcessingInputs": [s3_input("code", paths.uri(code)), *inputs],
+        }
     return {
         "ProcessingJobName": "{{ job_name('bias') }}",
-        "AppSpecification": {"ImageUri": run.image("clarify", bias.image_version)},
-        "ProcessingInputs": [
-            s3_input("analysis_config", paths.uri(paths.analysis_config), f"{BASE}/input/config"),
-            s3_input("dataset", paths.uri(paths.curated), f"{BASE}/input/data"),
-        ],
+        **program,
         "ProcessingOutputConfig": {
             "Outputs": [s3_output("analysis_result", paths.uri(paths.bias), f"{BASE}/output")]
         },

@@ -50,3 +50,19 @@ def test_the_job_follows_clarifys_rules() -> None:
     (output,) = job["ProcessingOutputConfig"]["Outputs"]
     assert output["OutputName"] == "analysis_result"
     assert output["S3Output"]["S3UploadMode"] == "EndOfJob"
+
+
+def test_the_portable_engine_asks_the_same_question_of_our_own_program() -> None:
+    """Only image, entry point and code differ: the inputs, the output and the limits are Clarify's."""
+    bias = LOAN.bias.model_copy(update={"engine": "portable"})
+    managed = rendered(LOAN, measure_bias(LOAN))
+    portable = rendered(LOAN, measure_bias(LOAN.model_copy(update={"bias": bias})))
+    application = portable.pop("AppSpecification")
+    assert "sagemaker-scikit-learn" in application["ImageUri"]
+    assert application["ContainerEntrypoint"][-1].endswith("/code/jobs/bias/clarify.py")
+    assert portable.pop("Environment") == {"PYTHONPATH": "/opt/ml/processing/input/code"}
+    code, *others = portable.pop("ProcessingInputs")
+    assert code["InputName"] == "code"
+    assert others == managed.pop("ProcessingInputs")
+    managed.pop("AppSpecification")
+    assert portable == managed
