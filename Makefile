@@ -11,7 +11,7 @@ export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE
 LAUNCH = PYTHONPATH=include $(PYTHON) -m launcher
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test bench clean setup aws-env images python
+.PHONY: help run up down test bench clean setup aws-env images lock python
 
 help: python ## list the commands
 	@$(LAUNCH) --help
@@ -21,6 +21,9 @@ run up down test bench clean setup: python
 
 aws-env: ## print the variables with which any AWS client finds the stand-in
 	@PYTHONPATH=include .venv-jobs/bin/python -m local_aws env --data-dir .local/aws
+
+lock: ## write the dependency locks anew; needs uv and the network
+	@./locks/lock.sh
 
 images: ## write include/workflows/images.json from the sagemaker SDK's tables
 	@.venv-jobs/bin/python include/launcher/images.py
