@@ -40,15 +40,29 @@ def serving_environment(region: str, container: Mapping[str, str]) -> dict[str, 
 def unpack_model(archive: Path, target: Path) -> None:
     """Unpack model.tar.gz into ``target``, wholly or not at all. Raises BadArchive.
 
-    The tar filter "data" refuses what a model has no use for: links and names that lead outside, devices.
+    What a model has no use for is refused: links and names that lead outside, devices.
     """
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(partial, filter="data")
+            _extract(tar, partial)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise BadArchive(str(error)) from error
     partial.rename(target)
+
+
+def _extract(tar: tarfile.TarFile, target: Path) -> None:
+    """``extractall(filter="data")``, which Python has since 3.11.4; Debian 12 has 3.11.2."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(target, filter="data")
+        return
+    root = target.resolve()
+    for member in tar.getmembers():
+        member.name = member.name.lstrip("/")
+        inside = (root / member.name).resolve().is_relative_to(root)
+        if not inside or not (member.isreg() or member.isdir()):
+            raise tarfile.TarError(f"{member.name!r} is not a file or directory inside the archive")
+    tar.extractall(target)  # noqa: S202 - every member was checked above
