@@ -36,6 +36,8 @@ def explained(problem: duckdb.Error, sql: str) -> QueryFailed:
         return QueryFailed(f"NUMERIC_VALUE_OUT_OF_RANGE: {message}")
     if isinstance(problem, duckdb.ConversionException):
         return QueryFailed(f"INVALID_CAST_ARGUMENT: {message}")
+    if found := re.search(r'Could not parse string "(.*)" according to format specifier "(.*)"', message):
+        return QueryFailed(f'INVALID_FUNCTION_ARGUMENT: Invalid format: "{found[1]}" is malformed')
     if "not utf-8 encoded" in message:
         return QueryFailed(
             "HIVE_CURSOR_ERROR: A file of the table is not UTF-8 text: " + message.split("\n")[0]

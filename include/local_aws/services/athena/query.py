@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import unquote
 
 import duckdb
 from sqlglot import exp
 
-from local_aws.services.athena.failure import QueryFailed, not_supported
+from local_aws.services.athena.failure import QueryCancelled, QueryFailed, not_supported
 from local_aws.services.athena.names import qualified
 from local_aws.services.athena.relations import CATALOG_NAME, Relations
 from local_aws.services.athena.results import Answer, ResultColumn, as_text, result_column
@@ -45,6 +46,12 @@ class Session:
     objects: Objects
     sandbox: Sandbox
     relations: Relations
+    cancelled: Event  # set when Stop was asked for
+
+    def go_on(self) -> None:
+        """Before what others can see, e.g. files in S3. Raises QueryCancelled."""
+        if self.cancelled.is_set():
+            raise QueryCancelled
 
 
 def select(session: Session, sql: str) -> Answer:
@@ -459,6 +466,7 @@ def _write(
     )
     connection.execute(f"CREATE TEMP VIEW _written AS SELECT {casts} FROM ({text})")
     rows = _copy(connection, out, written, keys)
+    session.go_on()
     found = sorted(each for each in out.rglob("*") if each.is_file())
     files = [_upload(session, out, path, location, written) for path in found] if rows else []
     return files, rows

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from local_aws.services.athena.requests import invalid_request, paged
-from local_aws.services.athena.results import read_rows
+from local_aws.services.athena.results import Row, read_rows
 from local_aws.services.athena.runner import KIND, queries
 from local_aws.services.athena.statement import classify
 from local_aws.services.athena.work_group import work_group
@@ -114,16 +112,14 @@ def get_query_results(context: Context, call: Call) -> dict[str, Any]:
         )
     answer: dict[str, Any] = {"UpdateCount": body.get("UpdateCount", 0)}
     location = execution["ResultConfiguration"]["OutputLocation"]
-    rows: Iterator[Sequence[str | None]] = iter(())
+    rows: list[Row] = []
     if location.endswith((".csv", ".txt")):
-        rows = _rows(context, location)
-    start = _start(call.parameters.get("NextToken"))
-    limit = call.parameters.get("MaxResults") or _MOST_ROWS
-    page = list(islice(rows, start, start + limit + 1))
-    if len(page) > limit:
-        answer["NextToken"] = str(start + limit)
+        start = _start(call.parameters.get("NextToken"))
+        rows, after = _rows(context, location, start, call.parameters.get("MaxResults") or _MOST_ROWS)
+        if after is not None:
+            answer["NextToken"] = str(after)
     answer["ResultSet"] = {
-        "Rows": [{"Data": [_datum(value) for value in row]} for row in page[:limit]],
+        "Rows": [{"Data": [_datum(value) for value in row]} for row in rows],
         "ResultSetMetadata": {"ColumnInfo": body.get("Columns", [])},
     }
     return answer
@@ -212,9 +208,9 @@ def _fingerprint(given: Body) -> Body:
     return {key: value for key, value in given.items() if key != "ClientRequestToken"}
 
 
-def _rows(context: Context, location: str) -> Iterator[Sequence[str | None]]:
+def _rows(context: Context, location: str, start: int, limit: int) -> tuple[list[Row], int | None]:
     try:
-        yield from read_rows(context.objects, location)
+        return read_rows(context.objects, location, start, limit)
     except (ObjectMissing, BucketMissing):
         raise invalid_request(
             f"Could not find results: {location} was deleted", code="QUERY_RESULT_NOT_FOUND"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -109,45 +110,38 @@ def read_columns(objects: Objects, location: str) -> list[dict[str, Any]]:
     return columns
 
 
-def read_rows(objects: Objects, location: str) -> Iterator[Sequence[str | None]]:
-    """The rows of a stored result; of a SELECT the first one holds the names."""
+Row = list[str | None]
+
+
+def read_rows(objects: Objects, location: str, start: int, limit: int) -> tuple[list[Row], int | None]:
+    """Up to ``limit`` rows of a stored result from byte ``start`` on, and where the next one begins.
+
+    Of a SELECT the first row holds the names. Raises ObjectMissing, BucketMissing.
+    """
     bucket, key = parse_s3_uri(location)
     _, stream = objects.open(bucket, key)
+    rows: list[Row] = []
     with stream:
-        text = stream.read().decode("utf-8")
-    if location.endswith(".txt"):
-        # As Athena's API does it: one value a line, tabs and all.
-        yield from ([line] for line in text.splitlines())
-        return
-    yield from _csv_rows(text)
+        stream.seek(start)
+        while len(rows) < limit and (line := stream.readline()):
+            if location.endswith(".txt"):
+                # As Athena's API does it: one value a line, tabs and all.
+                rows.append([line.decode().rstrip("\n")])
+                continue
+            while line.count(b'"') % 2:  # a line break inside a value
+                line += stream.readline()
+            rows.append(_csv_row(line.decode().removesuffix("\n")))
+        place = stream.tell()
+        more = bool(stream.read(1))
+    return rows, place if more else None
 
 
-def _csv_rows(text: str) -> Iterator[list[str | None]]:
+def _csv_row(line: str) -> Row:
     # csv.reader cannot tell NULL from an empty text; Athena's API can.
-    row: list[str | None] = []
-    place, end = 0, len(text)
-    while place < end:
-        if text[place] == '"':
-            parts = []
-            while True:
-                close = text.index('"', place + 1)
-                parts.append(text[place + 1 : close])
-                place = close + 1
-                if place < end and text[place] == '"':
-                    parts.append('"')
-                    continue
-                break
-            row.append("".join(parts))
-        else:
-            row.append(None)
-        if place < end and text[place] == ",":
-            place += 1
-            if place == end or text[place] == "\n":
-                row.append(None)
-        if place < end and text[place] == "\n":
-            place += 1
-            yield row
-            row = []
+    return [
+        None if found[1] is None else found[1].replace('""', '"')
+        for found in re.finditer(r'(?:^|,)(?:"((?:[^"]|"")*)")?', line)
+    ]
 
 
 def csv_manifest(uris: Sequence[str]) -> str:

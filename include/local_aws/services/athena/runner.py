@@ -125,11 +125,10 @@ class Queries:
                 objects=self._context.objects,
                 sandbox=room,
                 relations=relations,
+                cancelled=running.cancelled,
             )
             try:
                 answer = _answer(session, statement)
-                if running.cancelled.is_set():
-                    raise QueryCancelled
                 stored = self._store(session, statement, answer, scratch)
             except QueryFailed as failure:
                 self._fail(query_id, failure, relations.scanned, started)
@@ -163,13 +162,14 @@ class Queries:
             self._put(manifest, csv_manifest(answer.manifest).encode())
             stored |= {"OutputLocation": location, "Manifest": manifest, "Columns": []}
             return stored
-        path, location = scratch / "result", f"{base}.txt"
-        if statement.type == "DML" or statement.kind == "EXPLAIN":
-            if statement.type == "DML":
-                location = f"{base}.csv"
-            (write_csv if statement.type == "DML" else write_text)(path, answer)
+        path = scratch / "result"
+        if statement.type == "DML":
+            location = f"{base}.csv"
+            write_csv(path, answer)
         else:
+            location = f"{base}.txt"
             write_text(path, answer)
+        session.go_on()
         described = scratch / "metadata"
         write_metadata(described, answer.columns)
         bucket, key = parse_s3_uri(location)

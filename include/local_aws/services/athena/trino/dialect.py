@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, SqlglotError
 
-from local_aws.services.athena.failure import QueryFailed
+from local_aws.services.athena.failure import QueryFailed, not_supported
 
 # Calls that have a syntax of their own; all others are looked up in our table of functions.
 _WITH_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "LISTAGG")
@@ -36,9 +36,6 @@ def parse_query(sql: str) -> exp.Query:
         tree = _select_of(tree)
     if not isinstance(tree, exp.Query):
         raise QueryFailed("SYNTAX_ERROR: line 1:1: expecting a query")
-    for select in tree.find_all(exp.Select):
-        if not select.expressions:
-            raise QueryFailed(f"SYNTAX_ERROR: {place(select, sql)}: SELECT without a list of columns")
     return tree
 
 
@@ -54,6 +51,7 @@ def _select_of(values: exp.Values) -> exp.Select:
 def parse_statement(sql: str) -> exp.Expr:
     """The tree of one statement. Raises QueryFailed as Trino words it."""
     try:
+        _refuse_foreign_syntax(sql)
         trees = [tree for tree in sqlglot.parse(sql, dialect=AthenaSql) if tree is not None]
     except ParseError as problem:
         raise QueryFailed(_syntax_error(problem)) from None
@@ -61,7 +59,55 @@ def parse_statement(sql: str) -> exp.Expr:
         raise QueryFailed(f"SYNTAX_ERROR: line 1:1: {problem}") from None
     if len(trees) != 1:
         raise QueryFailed("SYNTAX_ERROR: line 1:1: Only one sql statement is allowed.")
+    _check(trees[0], sql)
     return trees[0]
+
+
+# Behind one of these a [ is a subscript, else it begins an array as other engines write it.
+_SUBSCRIPTED = frozenset(
+    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.ARRAY}
+)
+
+
+def _refuse_foreign_syntax(sql: str) -> None:
+    """Raise QueryFailed for what sqlglot and DuckDB would take, and Trino would not."""
+    before: Token | None = None
+    for token in AthenaSql().tokenize(sql):
+        foreign = token.token_type in (TokenType.DCOLON, TokenType.L_BRACE) or (
+            token.token_type is TokenType.L_BRACKET
+            and (before is None or before.token_type not in _SUBSCRIPTED)
+            and not (
+                before is not None and before.text.isidentifier() and before.text.upper() not in _KEYWORDS
+            )
+        )
+        if foreign or (before is None and token.token_type is TokenType.FROM):
+            raise QueryFailed(
+                f"SYNTAX_ERROR: line {token.line}:{token.col - len(token.text) + 1}: "
+                f"mismatched input '{token.text}'"
+            )
+        before = token
+
+
+_KEYWORDS = frozenset(
+    {"SELECT", "WHERE", "AND", "OR", "NOT", "IN", "BY", "ON", "THEN", "ELSE", "WHEN", "HAVING"}
+)
+
+
+def _check(tree: exp.Expr, sql: str) -> None:
+    """Raise QueryFailed for what would be translated into something else."""
+    for node in tree.walk():
+        if isinstance(node, exp.Select) and not node.expressions:
+            raise QueryFailed(f"SYNTAX_ERROR: {place(node, sql)}: SELECT without a list of columns")
+        if isinstance(node, exp.Star) and (node.args.get("except_") or node.args.get("replace")):
+            raise QueryFailed(f"SYNTAX_ERROR: {place(node, sql)}: mismatched input behind '*'")
+        if isinstance(node, exp.Group) and node.args.get("all") is not None:
+            raise not_supported("GROUP BY ALL and GROUP BY DISTINCT")
+        if isinstance(node, exp.LimitOptions) and node.args.get("with_ties"):
+            raise not_supported("FETCH FIRST … WITH TIES")
+        if isinstance(node, exp.Literal) and not node.is_string and node.this.isdigit():
+            largest = 2**63 if isinstance(node.parent, exp.Neg) else 2**63 - 1
+            if int(node.this) > largest:
+                raise QueryFailed(f"SYNTAX_ERROR: {place(node, sql)}: Invalid numeric literal: {node.this}")
 
 
 def _syntax_error(problem: ParseError) -> str:

@@ -55,7 +55,7 @@ FUNCTIONS: dict[str, Function] = {
     "bitwise_xor": Function("xor({0}, {1})", 2, 2),
     "bitwise_not": Function("(~{0})", 1, 1),
     # Text
-    **_same("lower", "upper", "length", "reverse", arguments=(1, 1)),
+    **_same("lower", "upper", "length", arguments=(1, 1)),
     **_same("lpad", "rpad", "translate", arguments=(3, 3)),
     **_same("starts_with", "strpos", arguments=(2, 2)),
     **_same("concat_ws", arguments=(2, None)),

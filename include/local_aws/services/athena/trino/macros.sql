@@ -15,8 +15,10 @@ CREATE MACRO trino_ltrim(x) AS ltrim(x, E' \t\n\r\x0b\x0c');
 CREATE MACRO trino_rtrim(x) AS rtrim(x, E' \t\n\r\x0b\x0c');
 CREATE MACRO trino_split_part(x, d, n) AS
     CASE WHEN n > len(str_split(x, d)) THEN NULL ELSE split_part(x, d, n) END;
-CREATE MACRO trino_substr(x, start) AS CASE WHEN start = 0 THEN '' ELSE substr(x, start) END,
-    (x, start, length) AS CASE WHEN start = 0 OR length <= 0 THEN '' ELSE substr(x, start, length) END;
+CREATE MACRO trino_substr(x, start) AS
+    CASE WHEN start = 0 OR -start > len(x) THEN '' ELSE substr(x, start) END,
+    (x, start, length) AS
+    CASE WHEN start = 0 OR -start > len(x) OR length <= 0 THEN '' ELSE substr(x, start, length) END;
 CREATE MACRO trino_regexp_extract(x, p) AS CASE WHEN regexp_matches(x, p) THEN regexp_extract(x, p) END,
     (x, p, g) AS CASE WHEN regexp_matches(x, p) THEN regexp_extract(x, p, g) END;
 CREATE MACRO trino_regexp_replace(x, p) AS regexp_replace(x, p, '', 'g'),

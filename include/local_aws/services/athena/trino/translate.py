@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from local_aws.services.athena.failure import QueryFailed, not_supported
 from local_aws.services.athena.trino.dialect import place
@@ -46,12 +47,13 @@ from local_aws.services.athena.trino.types import (
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _MARKED = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Cast, exp.TryCast, exp.DPipe, exp.In, exp.Between,
-    exp.Bracket, exp.AtTimeZone, *_COMPARISONS,
+    exp.Bracket, exp.AtTimeZone, exp.Case, exp.If, *_COMPARISONS,
 )  # fmt: skip
 # Calls whose translation depends on the types of their first argument(s).
 _MARKED_CALLS = frozenset(
     {"sum", "avg", "round", "cardinality", "element_at", "concat", "typeof", "at_timezone", "date_diff"}
-    | {"from_iso8601_timestamp", "truncate", "ceil", "ceiling", "floor", "sign"}
+    | {"from_iso8601_timestamp", "truncate", "ceil", "ceiling", "floor", "sign", "reverse"}
+    | {"coalesce", "greatest", "least", "nullif"}
 )
 
 
@@ -69,7 +71,23 @@ def duckdb_sql(
 
     Raises QueryFailed.
     """
+    _put_joined_columns_first(tree)
     marks = _number(tree)
+    try:
+        return _resolved(tree, sql, connection, marks, real=real, shape=shape)
+    except UnsupportedError as problem:
+        raise not_supported(f"a construct of this query: {problem}") from None
+
+
+def _resolved(
+    tree: exp.Expr,
+    sql: str,
+    connection: duckdb.DuckDBPyConnection,
+    marks: dict[int, list[exp.Expr]],
+    *,
+    real: str,
+    shape: str,
+) -> str:
     _tell_maps(tree, sql, connection, shape)
     known: dict[int, list[DuckType]] = {}
     while len(known) < len(marks):
@@ -82,6 +100,26 @@ def duckdb_sql(
             translator.blind = True
             known.update(_bind(connection, translator.generate(tree, copy=False), wave, marks))
     return str(Translator(sql, known, frozenset(), real).generate(tree, copy=False))
+
+
+def _put_joined_columns_first(tree: exp.Expr) -> None:
+    """SELECT * of a join USING (k) begins with k in Trino; in DuckDB k stays at its place."""
+    for select in tree.find_all(exp.Select):
+        joins = select.args.get("joins") or []
+        names = [column.name for join in reversed(joins) for column in join.args.get("using") or []]
+        if not names:
+            continue
+        for star in [part for part in select.expressions if isinstance(part, exp.Star)]:
+            if star.args.get("except_"):
+                continue
+            first = list(dict.fromkeys(names))
+            rest = exp.Star(except_=[exp.to_identifier(name) for name in first])
+            place_ = select.expressions.index(star)
+            columns = [exp.column(name) for name in first]
+            select.set(
+                "expressions",
+                [*select.expressions[:place_], *columns, rest, *select.expressions[place_ + 1 :]],
+            )
 
 
 def _tell_maps(tree: exp.Expr, sql: str, connection: duckdb.DuckDBPyConnection, shape: str) -> None:
@@ -130,6 +168,8 @@ def _is_marked(node: exp.Expr) -> bool:
         name = node.name.lower()
         function = FUNCTIONS.get(name)
         return name in _MARKED_CALLS or bool(function and function.strings)
+    if isinstance(node, exp.If) and isinstance(node.parent, exp.Case):
+        return False  # a WHEN of a CASE
     # A typed literal (DATE '2024-01-01') is a cast whose types are plain.
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         return node.this.is_string is False
@@ -230,7 +270,13 @@ def _operands(node: exp.Expr) -> list[exp.Expr]:
             arguments = arguments[0].expressions
         return [part for part in arguments if not isinstance(part, exp.Lambda)]
     if isinstance(node, exp.In):
-        return [node.this, *node.expressions]
+        query = node.args.get("query")
+        return [node.this, *node.expressions, *([query] if query is not None else [])]
+    if isinstance(node, exp.Case):
+        default = node.args.get("default")
+        return [*(branch.args["true"] for branch in node.args["ifs"]), *([default] if default else [])]
+    if isinstance(node, exp.If):
+        return [part for part in (node.args.get("true"), node.args.get("false")) if part is not None]
     if isinstance(node, exp.Between):
         return [node.this, node.args["low"], node.args["high"]]
     if isinstance(node, exp.Cast | exp.AtTimeZone):
@@ -244,7 +290,9 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
     """Writes DuckDB's text. Nodes without a method here mean the same in both."""
 
     def __init__(self, sql: str, known: dict[int, list[DuckType]], wave: frozenset[int], schema: str) -> None:
-        super().__init__(dialect=DuckDB(), comments=False, identify=True)
+        super().__init__(
+            dialect=DuckDB(), comments=False, identify=True, unsupported_level=ErrorLevel.IMMEDIATE
+        )
         self.text = sql
         self.known = known
         self.wave = wave
@@ -403,6 +451,35 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         self._comparable(expression, "BETWEEN", types)
         return plain
 
+    def case_sql(self, expression: exp.Case) -> str:
+        """CASE: all results of one family; DuckDB would cast them to text."""
+        plain = str(super().case_sql(expression))
+        types = self._types(expression)
+        if types is None:
+            return self._marked(expression, plain)
+        self._alike(expression, "CASE", types)
+        return plain
+
+    def if_sql(self, expression: exp.If) -> str:
+        """IF(condition, a, b)."""
+        parts = [self.sql(expression, name) for name in ("this", "true", "false")]
+        plain = f"(CASE WHEN {parts[0]} THEN {parts[1]}{f' ELSE {parts[2]}' if parts[2] else ''} END)"
+        types = self._types(expression)
+        if types is None:
+            return self._marked(expression, plain)
+        self._alike(expression, "IF", types)
+        return plain
+
+    def _alike(self, expression: exp.Expr, word: str, types: Sequence[DuckType]) -> None:
+        known = [kind for kind in types if kind.name not in UNKNOWN]
+        for other in known[1:]:
+            if other.family != known[0].family:
+                raise QueryFailed(
+                    f"TYPE_MISMATCH: {place(expression, self.text)}: All {word} results must be the same "
+                    f"type or coercible to a common type. Cannot find common type between "
+                    f"{known[0].trino()} and {other.trino()}"
+                )
+
     def dpipe_sql(self, expression: exp.DPipe) -> str:
         """Concatenation of text or of arrays; numbers are not cast."""
         plain = f"({self.sql(expression, 'this')} || {self.sql(expression, 'expression')})"
@@ -539,6 +616,11 @@ class Translator(DuckDB.Generator):  # type: ignore[misc, valid-type]
         name = unit.name.lower().removesuffix("s")
         if name not in UNITS:
             raise not_supported(f"INTERVAL … {unit.name}")
+        user = expression.parent
+        while isinstance(user, exp.Paren | exp.Neg | exp.Mul):
+            user = user.parent
+        if name in ("month", "quarter", "year") and not isinstance(user, exp.Add | exp.Sub | exp.Anonymous):
+            raise not_supported("intervals of months as values of their own")
         return UNITS[name].format(f"CAST({self.sql(expression, 'this')} AS BIGINT)")
 
     def hexstring_sql(self, expression: exp.HexString, *_: str | None) -> str:
@@ -804,6 +886,26 @@ def _concat(self: Translator, node: exp.Anonymous, _: str) -> str:
         return self._marked(node, plain)
     self._concatenable(node, types)
     return plain
+
+
+@_builder("coalesce", "nullif", "greatest", "least")
+def _one_of(self: Translator, node: exp.Anonymous, _: str) -> str:
+    name = node.name.lower()
+    written = self._template(node, FUNCTIONS[name], "")
+    types = self._types(node)
+    if types is None:
+        return self._marked(node, written)
+    self._alike(node, name.upper(), types)
+    return written
+
+
+@_builder("reverse")
+def _reverse(self: Translator, node: exp.Anonymous, _: str) -> str:
+    (argument,) = self._arguments(node, 1, 1)
+    types = self._types(node)
+    if types is None:
+        return self._marked(node, argument)
+    return f"list_reverse({argument})" if types[0].name == "LIST" else f"reverse({argument})"
 
 
 @_builder("cardinality")
