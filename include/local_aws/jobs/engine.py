@@ -44,6 +44,7 @@ from local_aws.state.records import Database, RecordMissing, Records
 LOG = logging.getLogger(__name__)
 
 LEFT_BEHIND = "InternalServerError: the stand-in was stopped while this job ran."
+LAST_LINES_SECONDS = 10.0  # for the log's last lines; only a process that hid from us keeps the pipe open
 CLOSING_SECONDS = 3.0  # for jobs to end after SIGTERM when the stand-in itself ends
 
 Body = dict[str, Any]
@@ -194,12 +195,14 @@ class Engine:
         """Kill what runs, fail the jobs with the same reason as recover(), end the threads."""
         with self._lock:
             self._closing = True
+            waiting = [job for job in self._jobs.values() if job.future and job.future.cancel()]
+            for job in waiting:
+                self._drop(job)
             jobs = list(self._jobs.values())
             for job in jobs:
                 job.stop.set()
-        for job in jobs:
-            if job.future and job.future.cancel():
-                self._end(job.ref, self._kinds[job.ref.kind].life.failed, LEFT_BEHIND)
+        for job in waiting:
+            self._end(job.ref, self._kinds[job.ref.kind].life.failed, LEFT_BEHIND)
         wait_for([job.future for job in jobs if job.future], CLOSING_SECONDS)
         process.kill_marked(self.settings.jobs_dir.absolute())
         self._workers.shutdown()
@@ -236,8 +239,7 @@ class Engine:
             job.stop.set()
             queued = job.future is not None and job.future.cancel()
             if queued:
-                del self._jobs[ref]
-                job.stop.close()
+                self._drop(job)
         if queued:
             self._end(ref, life.stopped)
 
@@ -263,10 +265,8 @@ class Engine:
             self._end(job.ref, kind.life.failed, f"InternalServerError: {type(error).__name__}: {error}")
         finally:
             shutil.rmtree(room.path, ignore_errors=True)
-            with self._lock:  # whoever sets the signal holds the lock and has found the job in the table
-                if self._jobs.get(job.ref) is job:
-                    del self._jobs[job.ref]
-                job.stop.close()
+            with self._lock:
+                self._drop(job)
 
     def _live(self, job: _Job, kind: JobKind, room: Room) -> None:
         ref, life = job.ref, kind.life
@@ -332,7 +332,7 @@ class Engine:
             ended = process.watch(running, room.path, limits, job.stop)
         finally:
             for pump in pumps:
-                pump.join()
+                pump.join(LAST_LINES_SECONDS)
         if ended.cause == "out_of_memory":
             pumps[0].put(
                 [f"local stand-in: the job was killed: it used more than {memory_gib:g} GiB of memory"]
@@ -343,6 +343,12 @@ class Engine:
             timed_out=ended.cause == "timed_out",
             out_of_memory=ended.cause == "out_of_memory",
         )
+
+    def _drop(self, job: _Job) -> None:
+        """Forget a job; under the lock, under which alone a signal of a job of the table is set."""
+        if self._jobs.get(job.ref) is job:
+            del self._jobs[job.ref]
+        job.stop.close()
 
     def _open_room(self, job: _Job) -> Room:
         """A new directory: a job may be deleted and made again by that name before the old room is gone."""

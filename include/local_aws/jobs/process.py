@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -161,17 +162,22 @@ def members(session: int) -> list[int]:
 def marked(place: Path) -> list[int]:
     """The living processes that carry the mark of the room ``place``, or of a room below it."""
     mark = f"{MARK}={place}".encode()
-    trees = {(tree.st_dev, tree.st_ino) for tree in (path.stat() for path in _trees(place, ROOM_DEPTH))}
+    trees = set(_trees(place, ROOM_DEPTH))
     found = [pid for pid in _pids() if _names(pid, mark) or _opt_ml_of(pid) in trees]
     return [pid for pid in found if _session(pid)]
 
 
-def _trees(place: Path, depth: int) -> Iterator[Path]:
-    """What the rooms at and below a place have as /opt/ml; a room holds no other room."""
-    if (place / OPT_ML).is_dir():
-        yield place / OPT_ML
-    elif depth and place.is_dir():
-        for below in place.iterdir():
+def _trees(place: Path, depth: int) -> Iterator[tuple[int, int]]:
+    """Device and inode of what the rooms at and below a place have as /opt/ml; a room holds no other room.
+
+    Rooms may be cleared while this looks.
+    """
+    with suppress(OSError):
+        tree = (place / OPT_ML).stat()
+        yield tree.st_dev, tree.st_ino
+        return
+    with suppress(OSError):
+        for below in place.iterdir() if depth else ():
             yield from _trees(below, depth - 1)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local_aws.jobs import process
 from local_aws.jobs.engine import Command, Engine, Exit, JobFailed, JobRef
 from local_aws.jobs.lifecycle import Life
 from local_aws.jobs.room import Room
@@ -133,7 +134,20 @@ def make_lab(data_dir: Path, **options: Any) -> Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    made = make_lab(tmp_path)
-    yield made
-    made.engine.close()
+def labs(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    """Make labs on one data directory; whatever becomes of the test, no process is left."""
+    made: list[Lab] = []
+
+    def make(**options: Any) -> Lab:
+        made.append(make_lab(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for lab in made:
+        lab.engine.close()
+    process.kill_marked(tmp_path)
+
+
+@pytest.fixture
+def lab(labs: Callable[..., Lab]) -> Lab:
+    return labs()

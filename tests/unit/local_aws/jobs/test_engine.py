@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
@@ -15,7 +16,7 @@ from local_aws.jobs import process
 from local_aws.jobs.engine import LEFT_BEHIND, JobEnded, JobRef
 from local_aws.jobs.lifecycle import IllegalMove
 from local_aws.state.records import RecordMissing
-from tests.unit.local_aws.jobs.conftest import Lab, make_lab
+from tests.unit.local_aws.jobs.conftest import Lab
 
 WAIT_FOR_EVER = "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
 IGNORE_SIGTERM = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -183,8 +184,8 @@ def test_many_stops_against_many_exits_leave_one_truth(lab: Lab) -> None:
             lab.kind.life.check(before, after)
 
 
-def test_a_queued_job_waits_in_its_first_state_and_can_be_stopped(tmp_path: Path) -> None:
-    lab = make_lab(tmp_path, parallel_jobs=1)
+def test_a_queued_job_waits_in_its_first_state_and_can_be_stopped(labs: Callable[..., Lab]) -> None:
+    lab = labs(parallel_jobs=1)
     first = lab.start("first", WAIT_FOR_EVER)
     lab.await_line("first", "ready")
     second, third = lab.start("second", "print('hi')"), lab.start("third", "print('hi')")
@@ -193,7 +194,6 @@ def test_a_queued_job_waits_in_its_first_state_and_can_be_stopped(tmp_path: Path
     assert lab.records.get("second").body["States"] == ["Stopping", "Stopped"]
     lab.engine.stop(first)
     assert lab.finish(third)["State"] == "Completed"
-    lab.engine.close()
 
 
 def test_a_job_that_takes_too_long_is_ended(lab: Lab) -> None:
@@ -233,8 +233,8 @@ def test_a_process_that_somebody_kills_is_reported_as_out_of_memory(lab: Lab) ->
     assert lab.finish(lab.start("killed", "import os; os.kill(os.getpid(), 9)"))["Reason"] == "out of memory"
 
 
-def test_close_fails_what_runs_and_what_waits(tmp_path: Path) -> None:
-    lab = make_lab(tmp_path, parallel_jobs=1)
+def test_close_fails_what_runs_and_what_waits(labs: Callable[..., Lab]) -> None:
+    lab = labs(parallel_jobs=1)
     lab.start("runs", WAIT_FOR_EVER)
     lab.start("waits", WAIT_FOR_EVER)
     lab.await_line("runs", "ready")
@@ -257,7 +257,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("own_session", [False, True], ids=["child", "child in a session of its own"])
-def test_after_a_crash_leftovers_are_killed_and_their_jobs_failed(tmp_path: Path, own_session: bool) -> None:
+def test_after_a_crash_leftovers_are_killed_and_their_jobs_failed(
+    tmp_path: Path, labs: Callable[..., Lab], own_session: bool
+) -> None:
     script = IGNORE_SIGTERM + WITH_CHILD % own_session
     crashed = subprocess.run(
         [sys.executable, "-c", CRASHING, str(tmp_path), script],
@@ -267,7 +269,7 @@ def test_after_a_crash_leftovers_are_killed_and_their_jobs_failed(tmp_path: Path
     assert crashed.returncode == -9
     left = process.marked(tmp_path / "jobs")
     assert len(left) == 2, "the job and its child outlive the crash"
-    lab = make_lab(tmp_path)
+    lab = labs()
     lab.engine.recover()
     assert not process.marked(tmp_path / "jobs")
     assert not any(alive(pid) for pid in left)
@@ -276,7 +278,6 @@ def test_after_a_crash_leftovers_are_killed_and_their_jobs_failed(tmp_path: Path
         assert (body["State"], body["Reason"]) == ("Failed", LEFT_BEHIND)
     assert not (lab.settings.jobs_dir / "test.job").exists()
     assert lab.finish(lab.start("next", ""))["State"] == "Completed"
-    lab.engine.close()
 
 
 def test_recovery_leaves_finished_jobs_alone(lab: Lab) -> None:
