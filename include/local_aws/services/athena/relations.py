@@ -199,9 +199,7 @@ class Relations:
 
         parts = f'"{relation.name}_files"'
         connection.execute(f"CREATE TABLE data.{parts} ({', '.join(['filename VARCHAR', *keys])})")
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            connection.executemany(f"INSERT INTO data.{parts} VALUES ({marks})", rows)
+        self._insert(f"data.{parts}", rows)
         scans = [scan_sql(storage, files, relation.columns) for storage, files in groups.items()]
         own = [f"f.{quoted(name)}" for name, _ in relation.columns]
         added = [f"p.{quoted(name)}" for name, _ in relation.keys]
@@ -215,6 +213,13 @@ class Relations:
         else:
             body = f"SELECT {', '.join(own)} FROM ({' UNION ALL BY NAME '.join(scans)}) f"
         connection.execute(f'CREATE VIEW data."{relation.name}" AS {body}')
+
+    def _insert(self, table: str, rows: Sequence[Sequence[str | None]]) -> None:
+        """Put rows of text into a table, which casts them; column by column, as DuckDB likes it."""
+        if rows:
+            values = ", ".join(["unnest(CAST(? AS VARCHAR[]))"] * len(rows[0]))
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            self.sandbox.connection.execute(f"INSERT INTO {table} SELECT {values}", columns)
 
     def _link(self, location: str) -> Iterator[LinkedFile]:
         try:
@@ -250,9 +255,8 @@ class Relations:
         keys = [f"{quoted(key)} {duckdb_type(kind)}" for key, kind in relation.keys]
         for schema in ("shape", "data"):
             connection.execute(f'CREATE TABLE {schema}."{name}" ({", ".join(["_number INTEGER", *keys])})')
-        rows = [[number, *_key_values(each["Values"])] for number, each in enumerate(partitions)]
-        marks = ", ".join("?" * (len(relation.keys) + 1))
-        connection.executemany(f'INSERT INTO data."{name}" VALUES ({marks})', rows)
+        rows = [[str(number), *_key_values(each["Values"])] for number, each in enumerate(partitions)]
+        self._insert(f'data."{name}"', rows)
         source = exp.Table(this=exp.to_identifier("_partitions"))
         source.meta["relation"] = name
         tree = exp.select("_number").from_(source).where(*conditions)
