@@ -57,6 +57,11 @@ def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
     missing = {name: locks for name, locks in wanted.items() if not is_right(layout.root / name, locks)}
     if not missing:
         return False
+    for name in missing:
+        if (layout.root / name).is_symlink():
+            raise Problem(
+                f"{name} is a link; building it would empty what it points to. Remove the link first."
+            )
     _require_space(layout.root)
     uv = _uv(layout)
     for name, locks in missing.items():

@@ -83,6 +83,15 @@ def test_an_interrupted_installation_is_begun_again(layout: Layout, uv: Path) ->
     assert environments.prepare(layout)
 
 
+def test_somebody_elses_environment_is_not_emptied(layout: Layout, uv: Path, tmp_path: Path) -> None:
+    """uv follows a link and clears what it finds there."""
+    (tmp_path / "elsewhere").mkdir()
+    (layout.root / ".venv-jobs").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Problem, match=r"\.venv-jobs is a link"):
+        environments.prepare(layout)
+    assert uv.read_text() == ""
+
+
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
