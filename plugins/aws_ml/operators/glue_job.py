@@ -65,8 +65,15 @@ class GlueJobOperator(RemoteJob, ProviderGlueJobOperator):
         return f"{self._get_task_uuid(context)}:{attempt}"
 
     def find(self, name: str) -> Handle | None:
-        """Look through the job's runs, newest first, for the one that carries `name`."""
-        pages = self._client().get_paginator("get_job_runs").paginate(JobName=self.config["Name"])
+        """Look through the job's latest runs for the one that carries `name`."""
+        pages = (
+            self._client()
+            .get_paginator("get_job_runs")
+            .paginate(
+                JobName=self.config["Name"],
+                PaginationConfig={"MaxItems": self.TASK_UUID_SCAN_PAGE_SIZE * self.TASK_UUID_SCAN_MAX_PAGES},
+            )
+        )
         try:
             for page in pages:
                 for run in page["JobRuns"]:

@@ -339,12 +339,11 @@ class RemoteJob(RemoteWork):
 
     def execute(self, context: Context) -> Any:
         """Adopt the job of an earlier try, or start the next attempt."""
-        self.prepare()
         record = self.recorded(context)
         if record is None:
             return self._begin(context, 1)
         attempt: int = record["attempt"]
-        handle = record["handle"] or self.find(record["name"])
+        handle = record["handle"] or self._found(record["name"])
         phase = self.kind.phase(self.describe(handle) if handle else None)
         if handle is None or phase is Phase.MISSING:
             self.log.info("%s was recorded but never created: creating it", record["name"])
@@ -374,7 +373,7 @@ class RemoteJob(RemoteWork):
         """Start the first attempt, counting from `attempt`, whose name is free; adopt one that still runs."""
         while True:
             name = self.attempt_name(context, attempt)
-            handle = self.find(name)
+            handle = self._found(name)
             phase = self.kind.phase(self.describe(handle) if handle else None)
             if handle is None or phase is Phase.MISSING:
                 return self._create(context, attempt, name)
@@ -384,6 +383,7 @@ class RemoteJob(RemoteWork):
             attempt += 1
 
     def _create(self, context: Context, attempt: int, name: str) -> Any:
+        self.prepare()
         self.record(context, {"attempt": attempt, "name": name, "handle": None})
 
         def create() -> Handle:
@@ -417,6 +417,9 @@ class RemoteJob(RemoteWork):
     def may_pass(self, error: Exception) -> bool:
         """Whether a refused Create call may succeed later, unchanged."""
         return is_transient(error)
+
+    def _found(self, name: str) -> Handle | None:
+        return self._patiently(lambda: self.find(name), Patience(poll_seconds(self.poll_seconds)))
 
     def _adopt(self, context: Context, attempt: int, name: str, handle: Handle) -> Any:
         self.record(context, {"attempt": attempt, "name": name, "handle": handle})
