@@ -211,6 +211,66 @@ def test_unknown_files_make_no_table_and_are_named_in_the_log(lab: Lab) -> None:
     assert any("u/noise.bin" in event["message"] for event in events)
 
 
+GOOD = "name,n\nx,1\ny,2\n"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"phone,n\n--5,1\n+-6,2\n",
+        b"a,b\n" + b"x" * 200_000 + b",1\n",
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        b"PAR1" + b"\xff" * 100 + b"PAR1",
+        bytes(range(256)) * 20,
+        "name,n\nx,1\n".encode("utf-16"),
+    ],
+    ids=["signs", "long field", "deep JSON", "damaged Parquet", "binary", "UTF-16"],
+)
+def test_a_file_that_is_hard_to_read_does_not_end_the_crawl(lab: Lab, bad: bytes) -> None:
+    lab.put("t/good/a.csv", GOOD)
+    lab.put("t/other/bad", bad)
+    assert columns(lab.crawled("t/")["good"]) == {"name": "string", "n": "bigint"}
+
+
+def test_parquet_with_a_damaged_footer_does_not_end_the_crawl(lab: Lab) -> None:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"column_a": [1, 2]}), file)
+    lab.put("p/damaged.parquet", file.getvalue().replace(b"column_a", b"\xff" * 8))
+    assert lab.crawl(lab.crawler("p/"))["Status"] == "SUCCEEDED"
+
+
+def test_json_fields_that_a_type_cannot_name(lab: Lab) -> None:
+    lab.put("j/a.json", '{"a b": 1, "x": {"c,d": 1}, "": 2, "y": "line\u2028separator"}\n')
+    assert columns(lab.crawled("j/")["j"]) == {"a b": "int", "x": "string", "y": "string"}
+
+
+def test_folders_of_different_depth_are_no_partitions_of_one_table(lab: Lab) -> None:
+    for folder in ("dt=1", "dt=2", "dt=2/hour=1"):
+        lab.put(f"mixed/{folder}/a.csv", GOOD)
+    tables = lab.crawled("mixed/")
+    assert sorted(tables) == ["dt_1", "dt_2", "hour_1"]
+    assert not any(table["PartitionKeys"] for table in tables.values())
+
+
+def test_partitions_of_earlier_keys_go(lab: Lab) -> None:
+    lab.put("t/dt=1/hour=1/a.csv", GOOD)
+    crawler = lab.crawler("t/")
+    lab.crawl(crawler)
+    assert lab.partitions("t") == [["1", "1"]]
+    lab.s3.delete_object(Bucket=lab.bucket, Key="t/dt=1/hour=1/a.csv")
+    lab.put("t/dt=2/a.csv", GOOD)
+    lab.crawl(crawler)
+    assert [key["Name"] for key in lab.tables()["t"]["PartitionKeys"]] == ["dt"]
+    assert lab.partitions("t") == [["2"]]
+
+
+def test_a_target_without_data_is_named_in_the_log(lab: Lab) -> None:
+    crawler = lab.crawler("nothing/")
+    lab.crawl(crawler)
+    events = lab.logs.get_log_events(logGroupName="/aws-glue/crawlers", logStreamName=crawler)["events"]
+    assert any(f"s3://{lab.bucket}/nothing/ holds no data" in event["message"] for event in events)
+
+
 def test_a_missing_bucket_fails_the_crawl_with_the_path(lab: Lab) -> None:
     name = f"crawler-{uuid.uuid4().hex[:12]}"
     targets = {"S3Targets": [{"Path": "s3://nobody-has-this/x/"}]}

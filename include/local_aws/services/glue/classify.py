@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ DELIMITERS = (",", "|", "\t", ";", "\x01")
 HEADER_CHARACTERS = 150  # a header's fields are shorter, but for the last
 
 Column = tuple[str, str]  # name, Hive type
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_FIELD = re.compile(r"[A-Za-z_][\w$-]*")  # what a struct's field can be called in a Hive type
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,10 @@ def classified(source: BinaryIO, name: str) -> Classified | None:
     source.seek(0)
     compression = "gzip" if name.endswith(".gz") else "none"
     sample, whole = _sample(source, compression)
+    if b"\0" in sample:
+        return None  # no text, or text in UTF-16, which Hive cannot read either
     text = sample.decode("utf-8-sig", errors="replace")
-    lines = text.splitlines()
+    lines = _LINE_END.split(text)  # str.splitlines also cuts at U+2028 and others, which may stand in a value
     if not whole and len(lines) > 1:
         lines.pop()  # the sample may have cut it
     lines = [line for line in lines if line.strip()]
@@ -107,7 +115,7 @@ def _sample(source: BinaryIO, compression: str) -> tuple[bytes, bool]:
 def _parquet(source: BinaryIO) -> Classified | None:
     try:
         schema = pq.read_schema(source)
-    except (pa.ArrowInvalid, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # no Parquet, or damaged in some way
         return None
     return Classified("parquet", tuple((field.name.lower(), _hive(field.type)) for field in schema))
 
@@ -149,12 +157,13 @@ def _json(lines: Sequence[str], compression: str, record_bytes: int) -> Classifi
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(row, dict):
             return None
         for key, value in row.items():
-            name = key.lower()
+            if not (name := key.lower()):
+                continue  # no column can be called so
             columns[name] = widened(columns.get(name, UNKNOWN), _json_type(value))
     named = tuple((name, kind or "string") for name, kind in columns.items())
     return Classified("json", named, compression=compression, record_bytes=record_bytes)
@@ -176,8 +185,10 @@ def _json_type(value: Any) -> str:
                 inner = widened(inner, _json_type(item))
             return f"array<{inner or 'string'}>"
         case dict():
+            if not value or not all(map(_FIELD.fullmatch, value)):
+                return "string"  # a type cannot name such a field; as text the value can be read
             fields = ",".join(f"{key.lower()}:{_json_type(item) or 'string'}" for key, item in value.items())
-            return f"struct<{fields}>" if fields else "string"
+            return f"struct<{fields}>"
         case _:
             return "string"
 
@@ -186,7 +197,10 @@ def _json_type(value: Any) -> str:
 
 
 def _csv(lines: Sequence[str], compression: str, record_bytes: int) -> Classified | None:
-    parsed = ((delimiter, _rows(lines, delimiter)) for delimiter in DELIMITERS)
+    try:
+        parsed = [(delimiter, _rows(lines, delimiter)) for delimiter in DELIMITERS]
+    except csv.Error:  # a field longer than any table's
+        return None
     width_of = {delimiter: (len(rows[0]), rows) for delimiter, rows in parsed if len(rows[0]) > 1}
     if not width_of or len(lines) < 2:
         return None
@@ -252,11 +266,6 @@ def _value_type(text: str) -> str:
         return UNKNOWN
     if text.lower() in ("true", "false"):
         return "boolean"
-    if text.lstrip("+-").isdecimal() and text.isascii():
-        return "bigint" if -(2**63) <= int(text[:20]) < 2**63 else "string"
-    try:
-        float(text)
-    except ValueError:
-        return "string"
-    # Python also takes 1_000, inf and nan, which are words here.
-    return "double" if all(letter in "0123456789.eE+-" for letter in text) else "string"
+    if _INTEGER.fullmatch(text):
+        return "bigint" if len(text) < 20 and -(2**63) <= int(text) < 2**63 else "string"
+    return "double" if _NUMBER.fullmatch(text) else "string"

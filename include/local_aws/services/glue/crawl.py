@@ -6,7 +6,8 @@
       sales/2026/01/c.csv            folders of one form and one depth: one table "sales", keys partition_0, …
 
 Files that no classifier knows, and folders whose files differ among themselves, make no table; the crawl's
-log says so.
+log says so. Folders that differ from each other, in their files or in their partition keys, are no
+partitions of one table: each becomes a table.
 """
 
 from __future__ import annotations
@@ -86,10 +87,13 @@ def make_tables(context: Context, crawler: Body, stop: threading.Event, found: F
         if not context.objects.has_bucket(bucket):
             raise invalid(f"The S3 location: {target['Path']} does not exist: there is no bucket {bucket}.")
         folders = list(_folders(context, target, stop, found))
+        if not folders:
+            found.lines.append(f"WARN : {target['Path']} holds no data of a known classification")
         tables = list(_tables(folders, target["Path"]))
-        for table in tables:
-            _store(catalog, crawler, table, found)
-        _forget(catalog, crawler, target["Path"], tables, found)
+        with context.database.transaction():
+            for table in tables:
+                _store(catalog, crawler, table, found)
+            _forget(catalog, crawler, target["Path"], tables, found)
 
 
 def _folders(
@@ -155,14 +159,14 @@ def _fits(one: Classified, other: Classified) -> bool:
 
 def _tables(folders: Sequence[_Folder], target: str) -> Iterator[_Table]:
     """Folders grouped into tables."""
-    by_root: dict[tuple[str, tuple[str, ...]], list[_Folder]] = defaultdict(list)
+    by_root: dict[str, list[_Folder]] = defaultdict(list)
     for folder in folders:
-        by_root[folder.root, folder.keys].append(folder)
-    groups = {key: group for key, group in by_root.items() if _alike(group)}
+        by_root[folder.root].append(folder)
+    groups = {root: group for root, group in by_root.items() if _alike(group)}
     top = "s3://{}/{}".format(*folder_of(target))
-    depths = {root.removeprefix(top).count("/") for root, _ in groups}
+    depths = {root.removeprefix(top).count("/") for root in groups}
     together = [folder for group in groups.values() for folder in group]
-    if len(groups) > 1 and len(depths) == 1 and not any(keys for _, keys in groups) and _same(together):
+    if len(groups) > 1 and len(depths) == 1 and not any(f.keys for f in together) and _same(together):
         keys = tuple(f"partition_{index}" for index in range(depths.pop()))
         parted = [
             _Folder(top, keys, tuple(f.uri.removeprefix(top).split("/")[:-1]), f.uri, f.files, f.kind)
@@ -170,20 +174,22 @@ def _tables(folders: Sequence[_Folder], target: str) -> Iterator[_Table]:
         ]
         yield _table(top, keys, parted)
         return
-    for (root, keys), group in groups.items():
-        yield _table(root, keys, group)
-    for (root, keys), group in by_root.items():
-        if (root, keys) not in groups:  # folders that differ become tables of their own
-            for folder in group:
-                yield _table(
-                    folder.uri, (), [_Folder(folder.uri, (), (), folder.uri, folder.files, folder.kind)]
-                )
+    for root, group in by_root.items():
+        if root in groups:
+            yield _table(root, group[0].keys, group)
+            continue
+        for folder in group:
+            alone = replace(folder, root=folder.uri, keys=(), values=())
+            yield _table(folder.uri, (), [alone])
 
 
 def _alike(folders: Sequence[_Folder]) -> bool:
-    first = folders[0].kind
+    """Whether the folders can be one table: the same form of files, the same partition keys."""
+    first = folders[0]
     return all(
-        folder.kind.form == first.form and (first.classification != "csv" or _fits(first, folder.kind))
+        folder.keys == first.keys
+        and folder.kind.form == first.kind.form
+        and (first.kind.classification != "csv" or _fits(first.kind, folder.kind))
         for folder in folders
     )
 
@@ -216,6 +222,12 @@ def _store(catalog: Catalog, crawler: Body, table: _Table, found: Found) -> None
         found.lines.append(f"INFO : Updated table {name} in database {database}")
     else:
         stored = before
+    for partition in list(catalog.partitions(stored)):
+        if len(partition["Values"]) != len(stored["PartitionKeys"]):  # of the keys that the table had before
+            catalog.delete_partition(stored, partition["Values"])
+    if [key["Name"] for key in stored["PartitionKeys"]] != list(table.keys):
+        found.lines.append(f"WARN : {name} keeps its partition keys, which its folders no longer have")
+        return
     for folder in table.folders:
         if folder.keys and catalog.find_partition(stored, folder.values) is None:
             descriptor = {**stored["StorageDescriptor"], "Location": folder.uri}
