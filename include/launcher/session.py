@@ -62,6 +62,7 @@ def run(choices: Choices) -> int:
         if stack.attach():
             print("start         using what `make up` keeps running")
         else:
+            print("start         the stand-in and Airflow …", flush=True)
             stack.start()
         print(f"stand-in      {stack.connection.endpoint_url}")
         print(

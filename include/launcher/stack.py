@@ -18,7 +18,7 @@ from launcher.processes import Processes, last_lines, recorded, stop_recorded
 from launcher.settings import Choices
 from launcher.stand_in import Connection
 
-HEALTHY_WITHIN_SECONDS = 120.0
+HEALTHY_WITHIN_SECONDS = 240.0  # ten on a quiet machine
 AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
