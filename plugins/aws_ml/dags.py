@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
 from aws_ml.callbacks import leave_error
+from aws_ml.retry import OnlyIfItMayHelp
 from aws_ml.workflow import Workflow
 
 PARENT = "ml_workflow"
@@ -41,6 +42,7 @@ def common(workflow: Workflow, stage: str, doc: str) -> dict[str, Any]:
             "owner": workflow.owner,
             "retries": workflow.retries.attempts,
             "retry_delay": timedelta(seconds=workflow.retries.delay_seconds),
+            "retry_policy": OnlyIfItMayHelp(),
             "on_failure_callback": leave_error,
             "poll_seconds": workflow.polling.seconds,
         },

@@ -46,6 +46,7 @@ class RemoteJobFailed(AwsMlError):
     """AWS could not do the work."""
 
     def __init__(self, called: str, state: str, reason: str, where: str) -> None:
+        self.reason = reason
         super().__init__(f"{called} is {state}: {reason}" + (f"\nLook at: {where}" if where else ""))
 
 

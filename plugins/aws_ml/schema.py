@@ -38,6 +38,7 @@ class Schedule(Part):
     start: date
     timezone: str
     max_active_runs: Positive
+    wait_hours: Annotated[float, Field(gt=0, le=168)]  # for the day's files; then the run fails
 
 
 class Format(Part):

@@ -12,6 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
+from aws_ml.retry import OnlyIfItMayHelp
 from aws_ml.workflow import load_workflows
 
 ROOT = Path(__file__).parents[3]
@@ -156,6 +157,20 @@ def test_parent_runs_the_stages_of_its_own_workflow(bag: DagBag, workflow: str) 
         assert task.logical_date is None
         assert task.deferrable
         assert task.wait_for_completion
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_a_day_without_files_does_not_block_the_next_for_a_week(bag: DagBag, workflow: str) -> None:
+    """A sensor's own default is seven days, and runs wait for each other."""
+    task = bag.dags[f"{workflow}.ingest_analyze"].get_task("wait_for_partition")
+    assert task.timeout == 12 * 3600
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+@pytest.mark.parametrize("stage", ALL)
+def test_no_task_retries_what_cannot_help(bag: DagBag, workflow: str, stage: str) -> None:
+    for task in bag.dags[f"{workflow}.{stage}"].tasks:
+        assert isinstance(task.retry_policy, OnlyIfItMayHelp), task.task_id
 
 
 def test_a_bad_workflow_file_stops_no_other(tmp_path: Path) -> None:
