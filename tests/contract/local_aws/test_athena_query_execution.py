@@ -207,7 +207,7 @@ ESCAPES = [
     "SELECT getenv('HOME')",
     "SELECT * FROM duckdb_settings()",
     "SELECT * FROM pg_catalog.pg_class",
-    "SELECT * FROM information_schema.tables",
+    "SELECT * FROM information_schema.sneaky",
     "SELECT * FROM data.r0",
     "SELECT current_setting('temp_directory')",
     "COPY (SELECT 1) TO '{secret}'",

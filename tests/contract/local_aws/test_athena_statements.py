@@ -251,6 +251,16 @@ def test_alter_table(loans: Lake) -> None:
     assert loans.sql("SELECT count(*) FROM loans") == [["0"]]
 
 
+def test_information_schema(loans: Lake) -> None:
+    where = f"WHERE table_schema = '{loans.database}' ORDER BY 1"
+    assert loans.sql(f"SELECT table_name, table_type FROM information_schema.tables {where}") == [
+        ["loans", "BASE TABLE"]
+    ]
+    assert loans.sql(
+        f"SELECT ordinal_position, column_name, data_type FROM awsdatacatalog.information_schema.columns {where}"
+    ) == [["1", "id", "integer"], ["2", "region", "varchar"], ["3", "amount", "double"]]
+
+
 def test_explain(loans: Lake) -> None:
     answered = loans.query("EXPLAIN SELECT * FROM loans")
     assert answered.names == ["Query Plan"]

@@ -86,7 +86,7 @@ def refusal(lab: Lab, request: dict[str, Any]) -> tuple[str, str]:
 def test_a_script_reads_its_inputs_and_its_outputs_are_uploaded(lab: Lab) -> None:
     lab.put("data/day/a/x.csv", "1")
     lab.put("data/day/y.csv", "2")
-    lab.put("data/day/folder/", " ")
+    lab.put("data/day/folder/", "")
     script = """
 import pathlib, sys
 base = pathlib.Path("/opt/ml/processing")

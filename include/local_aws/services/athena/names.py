@@ -8,7 +8,6 @@ from local_aws.services.athena.failure import QueryFailed
 from local_aws.services.athena.relations import CATALOG_NAME
 
 NAME = r'(?:`[^`]+`|"[^"]+"|[A-Za-z_0-9][\w$-]*)'
-QUALIFIED = rf"{NAME}(?:\s*\.\s*{NAME}){{0,2}}"
 
 
 def bare(name: str) -> str:

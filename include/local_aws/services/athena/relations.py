@@ -15,13 +15,14 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet
 from sqlglot import exp
 
 from local_aws.services.athena.failure import QueryFailed, not_supported
+from local_aws.services.athena.information_schema import TABLES
 from local_aws.services.athena.sandbox import Sandbox
 from local_aws.services.athena.storage import (
     PARQUET,
@@ -48,9 +49,7 @@ _DEEPEST_VIEW = 16
 class Scanned:
     """What a query reads."""
 
-    bytes: int = 0
-    files: int = 0
-    tables: list[str] = field(default_factory=list)  # "database.table"
+    bytes: int = 0  # of the data files, as stored
 
 
 @dataclass
@@ -87,9 +86,6 @@ class Relations:
         everything = any(isinstance(part, exp.Star) for part in root.walk())
         for relation in relations:
             self._fill(relation, sql, None if everything else names)
-        self.scanned.tables = sorted(
-            {f"{each.table['DatabaseName']}.{each.table['Name']}" for each in relations}
-        )
         attached: exp.Query = root.this
         attached.pop()
         return attached
@@ -105,6 +101,9 @@ class Relations:
                     f"FUNCTION_NOT_FOUND: {place(node, sql)}: Table function '{node.this.name.lower()}' "
                     "not registered"
                 )
+            if node.db.lower() == "information_schema":
+                self._put_metadata(node, sql)
+                continue
             table = self._find(node, sql, database)
             if table.get("TableType") == "VIRTUAL_VIEW":
                 yield from self._put_view(node, table, depth)
@@ -128,8 +127,6 @@ class Relations:
         name = node.name.lower()
         if catalog and catalog != CATALOG_NAME:
             raise QueryFailed(f"CATALOG_NOT_FOUND: {place(node, sql)}: Catalog '{catalog}' does not exist")
-        if named == "information_schema":
-            raise not_supported("information_schema; SHOW TABLES, SHOW COLUMNS and DESCRIBE are there")
         found = self.catalog.find_table(named, name)
         if found is None:
             if not any(each["Name"] == named for each in self.catalog.databases()):
@@ -141,6 +138,24 @@ class Relations:
                 error_type=1300,
             )
         return found
+
+    def _put_metadata(self, node: exp.Table, sql: str) -> None:
+        """A table of information_schema, made from the catalog."""
+        found = TABLES.get(node.name.lower())
+        if found is None:
+            raise QueryFailed(
+                f"TABLE_NOT_FOUND: {place(node, sql)}: Table 'information_schema.{node.name}' does not exist",
+                error_type=1300,
+            )
+        columns, rows = found
+        name = f"r{self._relations}"
+        self._relations += 1
+        for schema in ("shape", "data"):
+            described = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+            self.sandbox.connection.execute(f'CREATE TABLE {schema}."{name}" ({described})')
+        self._insert(f'data."{name}"', list(rows(self.catalog)))
+        node.meta["relation"] = name
+        _forget_database(node)
 
     def _check(self, table: Body) -> None:
         parameters = table.get("Parameters") or {}
@@ -235,7 +250,6 @@ class Relations:
     def _count(self, groups: dict[Storage, list[LinkedFile]], names: set[str] | None) -> None:
         """Add what is read: whole files of text, of Parquet the columns that the query names."""
         for storage, files in groups.items():
-            self.scanned.files += len(files)
             for file in files:
                 if storage.serde == PARQUET and names is not None:
                     self.scanned.bytes += _parquet_bytes(file, names)

@@ -131,6 +131,21 @@ def duckdb_type(hive: HiveType) -> str:
     return _SIMPLE[hive.name]
 
 
+def trino_type(hive: HiveType) -> str:
+    """The type as Trino and information_schema name it."""
+    if hive.name == "array":
+        return f"array({trino_type(hive.children[0])})"
+    if hive.name == "map":
+        return f"map({trino_type(hive.children[0])}, {trino_type(hive.children[1])})"
+    if hive.name == "struct":
+        pairs = zip(hive.fields, hive.children, strict=True)
+        return f"row({', '.join(f'{name} {trino_type(child)}' for name, child in pairs)})"
+    if hive.arguments:
+        return f"{hive.name}({','.join(map(str, hive.arguments))})"
+    other = {"int": "integer", "string": "varchar", "float": "real", "binary": "varbinary"}
+    return {**other, "timestamp": "timestamp(3)"}.get(hive.name, hive.name)
+
+
 def quoted(name: str) -> str:
     """A DuckDB identifier."""
     return '"' + name.replace('"', '""') + '"'
