@@ -101,15 +101,6 @@ def write_metadata(path: Path, columns: Sequence[ResultColumn]) -> None:
     path.write_text(json.dumps({"columns": [column.info() for column in columns]}))
 
 
-def read_columns(objects: Objects, location: str) -> list[dict[str, Any]]:
-    """The columns of a stored result. Raises ObjectMissing, BucketMissing."""
-    bucket, key = parse_s3_uri(f"{location}.metadata")
-    _, stream = objects.open(bucket, key)
-    with stream:
-        columns: list[dict[str, Any]] = json.load(stream)["columns"]
-    return columns
-
-
 Row = list[str | None]
 
 
