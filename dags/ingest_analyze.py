@@ -15,9 +15,9 @@ reason), and below `<workflow>/runs/<day>/ingest_analyze/`: `cleaning.json`, `st
 
 **When it fails.** `wait_for_partition`: the day's files did not come within the workflow's
 `schedule.wait_hours`. `clean_partition`: the files are not what the workflow file says, or too many rows were
-refused; the message names file and line. `stop_on_bias`: the labels are beyond the bounds; the message has the
-numbers. Correct the data or, knowingly, the bounds in the workflow file; then clear the failed task with all
-that follows it.
+refused; the message names file and line. `stop_on_bias`: the labels are beyond the bounds; the message has
+the numbers. Correct the data or, knowingly, the bounds in the workflow file; then clear the failed task with
+all that follows it.
 """
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
