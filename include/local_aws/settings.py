@@ -15,7 +15,7 @@ class Settings:
     port: int = 4566  # 0 takes a free one
     region: str = "us-east-1"
     account_id: str = "000000000000"
-    job_memory_gib: float = 4.0  # address-space limit of one job's processes
+    job_memory_gib: float = 4.0  # resident memory of all processes of one job together
     check_instance_types: bool = True  # botocore's enum lags behind AWS; False accepts any ml.* type
 
     # What the Clarify image runs: a program that keeps that image's contract.
