@@ -45,6 +45,7 @@ LOG = logging.getLogger(__name__)
 
 KIND = "athena.query_execution"
 PARALLEL_QUERIES = 4
+_INTERRUPT_SECONDS = 0.05
 _STATEMENTS = {**query.STATEMENTS, **ddl.STATEMENTS, **show.STATEMENTS}
 UNFINISHED = ("QUEUED", "RUNNING")
 
@@ -54,14 +55,21 @@ class _Running:
     """A query that this process works on."""
 
     cancelled: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
     room: Sandbox | None = None
 
     def interrupt(self) -> None:
-        """Make the query end as soon as it can."""
+        """Make the query end as soon as it can; answers at once."""
         self.cancelled.set()
-        connection = self.room.made if self.room else None
-        if connection is not None:
-            connection.interrupt()
+        threading.Thread(target=self._insist, name="athena interrupt", daemon=True).start()
+
+    def _insist(self) -> None:
+        # An interrupt between two statements is lost, so one is not enough.
+        while not self.ended.is_set():
+            room = self.room
+            if room is not None:
+                room.interrupt()
+            self.ended.wait(_INTERRUPT_SECONDS)
 
 
 class Queries:
@@ -87,9 +95,12 @@ class Queries:
 
     def close(self) -> None:
         """Interrupt what runs and wait for the threads."""
-        for running in list(self._running.values()):
+        unfinished = list(self._running.values())
+        for running in unfinished:
             running.interrupt()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for running in unfinished:  # those that never began
+            running.ended.set()
 
     def _run(self, query_id: str) -> None:
         running = self._running[query_id]
@@ -102,6 +113,7 @@ class Queries:
             LOG.exception("Athena query %s", query_id)
             self._fail(query_id, QueryFailed(f"GENERIC_INTERNAL_ERROR: {problem!r}", category=SYSTEM))
         finally:
+            running.ended.set()
             self._running.pop(query_id, None)
 
     def _execute(self, query_id: str, running: _Running) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 
@@ -32,6 +33,8 @@ class Sandbox:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
+        self._made: duckdb.DuckDBPyConnection | None = None
+        self._lock = Lock()  # nobody interrupts a connection while it is being closed
         for name in ("in", "out", "spill"):
             (scratch / name).mkdir(parents=True)
 
@@ -53,10 +56,21 @@ class Sandbox:
             """
         )
         made.execute(_macros())
-        self.made = made
+        self._made = made
         return made
 
-    made: duckdb.DuckDBPyConnection | None = None  # what there is to interrupt
+    def interrupt(self) -> None:
+        """End the statement that runs, if any; from another thread."""
+        with self._lock:
+            if self._made is not None:
+                self._made.interrupt()
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+            self._made = None
 
     def lock(self) -> None:
         """From here on only the scratch directory can be reached and no setting be changed."""
@@ -77,8 +91,7 @@ def sandbox(scratch: Path) -> Iterator[Sandbox]:
     try:
         yield made
     finally:
-        if made.made is not None:
-            made.made.close()
+        made.close()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
