@@ -87,7 +87,6 @@ def test_a_script_reads_its_inputs_and_its_outputs_are_uploaded(lab: Lab) -> Non
     lab.put("data/day/a/x.csv", "1")
     lab.put("data/day/y.csv", "2")
     lab.put("data/day/folder/", "")
-    lab.put("data/day/folder/", "")
     script = """
 import pathlib, sys
 base = pathlib.Path("/opt/ml/processing")
