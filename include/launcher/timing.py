@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.follow import Outcome, child_run_id, moment
+from launcher.follow import Outcome, child_run_id, task_log
 from launcher.landing import client
 from launcher.stack import Stack
 
 Moment = datetime.datetime
 Span = tuple[Moment, Moment]
+# What EndpointOperator logs just before the call.
+SENDS_DEPLOYMENT = re.compile(r'"event": ?"(Creating|Updating) endpoint ')
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,27 @@ def job_spans(stack: Stack) -> Iterator[Span]:
 
 
 def deployment_spans(stack: Stack, outcome: Outcome) -> Iterator[Span]:
-    """From when to when endpoints were deployed: AWS tells the end, the task that asked for it the begin."""
+    """From when to when endpoints were deployed: AWS tells the end, the task's log when it asked for it.
+
+    An endpoint outlives its run, so the time since its creation says nothing of this run. The start of the
+    task would not do either: it would count as AWS's what Airflow takes to start a task.
+    """
     sagemaker = client(stack, "sagemaker")
     ends = [endpoint["LastModifiedTime"] for endpoint in sagemaker.list_endpoints()["Endpoints"]]
     for task in outcome.tasks:
-        if task.task_id == "deploy_endpoint" and task.start_date:
-            start = moment(task.start_date)
-            yield from ((start, end) for end in ends if end > start)
+        if task.task_id == "deploy_endpoint":
+            sent = deployment_sent(task_log(stack.choices.layout.airflow_home, task))
+            yield from ((sent, end) for end in ends if sent and end > sent)
+
+
+def deployment_sent(log: Path) -> Moment | None:
+    """When a task asked AWS to create or update an endpoint; None if its log does not say."""
+    if not log.exists():
+        return None
+    for line in log.read_text(errors="replace").splitlines():
+        if SENDS_DEPLOYMENT.search(line):
+            return moment(json.loads(line)["timestamp"])
+    return None
 
 
 def write(times: list[StageTime], file: Path) -> None:

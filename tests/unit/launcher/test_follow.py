@@ -10,7 +10,7 @@ import pytest
 from launcher.api import TaskInstance
 from launcher.follow import Outcome, task_line, task_log
 from launcher.summary import _bounds
-from launcher.timing import covered
+from launcher.timing import covered, deployment_sent
 
 BEGAN = datetime.datetime(2026, 1, 16, 6, tzinfo=datetime.UTC)
 
@@ -85,3 +85,16 @@ def test_time_in_jobs_counts_once_where_jobs_overlap() -> None:
 
     assert covered([(at(0), at(10)), (at(5), at(12)), (at(6), at(7)), (at(20), at(21))]) == 13
     assert covered([]) == 0
+
+
+def test_a_deployment_begins_with_its_call_and_not_with_its_task(tmp_path: Path) -> None:
+    """Else what Airflow takes to start the task would count as AWS's work."""
+    log = tmp_path / "attempt=1.log"
+    log.write_text(
+        '{"timestamp":"2026-01-16T06:00:01Z","event":"::group::Pre Execute"}\n'
+        '{"timestamp":"2026-01-16T06:00:04Z","event":"Updating endpoint loan-approval to c"}\n'
+    )
+    assert deployment_sent(log) == datetime.datetime(2026, 1, 16, 6, 0, 4, tzinfo=datetime.UTC)
+    log.write_text('{"timestamp":"2026-01-16T06:00:01Z","event":"::group::Pre Execute"}\n')
+    assert deployment_sent(log) is None
+    assert deployment_sent(tmp_path / "none.log") is None
