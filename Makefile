@@ -11,16 +11,21 @@ export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE
 LAUNCH = PYTHONPATH=include $(PYTHON) -m launcher
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test bench clean setup aws-env images lock python
+.PHONY: help run up down test bench clean setup aws-env airflow-env images lock python
 
-help: python ## list the commands
-	@$(LAUNCH) --help
+help: ## list the commands
+	@sed -n '2s/^#  //p' Makefile
+	@echo "  make test | up | down | clean | bench | setup"
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1: /p' Makefile
 
 run up down test bench clean setup: python
 	@$(LAUNCH) $@
 
 aws-env: ## print the variables with which any AWS client finds the stand-in
 	@PYTHONPATH=include .venv-jobs/bin/python -m local_aws env --data-dir .local/aws
+
+airflow-env: ## print the variables with which the airflow command finds what `make up` keeps running
+	@PYTHONPATH=include .venv/bin/python -m launcher.session airflow-env
 
 lock: ## write the dependency locks anew; needs uv and the network
 	@./locks/lock.sh
@@ -31,3 +36,5 @@ images: ## write include/workflows/images.json from the sagemaker SDK's tables
 python:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "No Python 3.11 or 3.12 was found. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c "" 2>/dev/null; then \
+		echo "PYTHON=$(PYTHON) is not a Python that runs. Name one of version 3.11 or 3.12." >&2; exit 1; fi

@@ -6,17 +6,19 @@ import argparse
 import datetime
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from types import FrameType
 
 from launcher import airflow_setup, bench, processes, timing
 from launcher.follow import PARENT, STAGES, Outcome, error_of, follow, task_line, task_log
 from launcher.landing import land, prepare_account
 from launcher.problem import Problem
-from launcher.settings import Choices, choices_from_environment
+from launcher.settings import Choices, choices_from_environment, require_workflow
 from launcher.stack import Stack, write_ports
 from launcher.summary import summarize
 
@@ -24,7 +26,7 @@ from launcher.summary import summarize
 def main() -> int:
     """Run one command; what a user can act on is a sentence and exit code 1."""
     parser = argparse.ArgumentParser(prog="launcher.session", description=__doc__)
-    parser.add_argument("command", choices=("run", "up", "down", "test", "bench"))
+    parser.add_argument("command", choices=("run", "up", "down", "test", "bench", "airflow-env"))
     command = parser.parse_args().command
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -39,6 +41,8 @@ def main() -> int:
                 return down(choices)
             case "test":
                 return check(choices)
+            case "airflow-env":
+                return airflow_env(choices)
             case _:
                 return bench.bench(choices)
     except Problem as problem:
@@ -57,6 +61,7 @@ def main() -> int:
 def run(choices: Choices) -> int:
     """Start everything, run one workflow for one day, sum up, stop what was started."""
     began = time.monotonic()
+    require_workflow(choices)
     stack = Stack(choices)
     try:
         if stack.attach():
@@ -135,6 +140,24 @@ def down(choices: Choices) -> int:
     """Stop what `up` started, or what an interrupted `run` left."""
     print("Stopped." if processes.stop_recorded(choices.layout.processes_file) else "Nothing is running.")
     return 0
+
+
+def airflow_env(choices: Choices) -> int:
+    """Print, for a shell's `eval`, what lets `airflow` find the stack that `make up` keeps running."""
+    stack = Stack(choices)
+    if not stack.attach():
+        raise Problem("Nothing is running: `make up` starts it.")
+    print("\n".join(exports(stack.airflow_environment(), os.environ)))
+    return 0
+
+
+def exports(wanted: Mapping[str, str], present: Mapping[str, str]) -> list[str]:
+    """Shell lines that make of the present environment the wanted one."""
+    return [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in sorted(wanted.items())
+        if present.get(name) != value
+    ]
 
 
 def check(choices: Choices) -> int:

@@ -1,4 +1,4 @@
-"""The second program: an interrupt while it starts is answered, not told with a traceback."""
+"""The second program: how it answers an interrupt while it starts, and what it prints for a shell."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import signal
 import subprocess
 import sys
 
-from launcher.settings import ROOT
+from pathlib import Path
+
+import pytest
+
+from launcher.problem import Problem
+from launcher.session import airflow_env, exports
+from launcher.settings import ROOT, Choices, Layout
 
 # What the first program does before it becomes the second, plus a Ctrl-C that comes at once.
 INTERRUPTED = """
@@ -35,3 +41,20 @@ def test_an_interrupt_during_the_imports_is_a_sentence() -> None:
         answer = interrupted(name)
         assert answer.returncode == 130, answer.stderr
         assert answer.stderr.strip() == "Interrupted; everything that was started is stopped."
+
+
+def test_what_is_printed_for_a_shell_is_read_back_by_one() -> None:
+    """Values with quotes, spaces and dollars arrive as they are; what is right already is left out."""
+    wanted = {"AIRFLOW_CONN_AWS_DEFAULT": '{"login": "it\'s $HOME"}', "AIRFLOW_HOME": "/a b/c", "LANG": "C"}
+    lines = exports(wanted, {"LANG": "C"})
+    shell = ["sh", "-c", "; ".join([*lines, "env"])]
+    answer = subprocess.run(shell, env={"PATH": os.defpath}, capture_output=True, text=True, check=True)
+    assert {line for line in answer.stdout.splitlines() if line.startswith("AIRFLOW")} == {
+        f"{name}={value}" for name, value in wanted.items() if name != "LANG"
+    }
+    assert not any("LANG" in line for line in lines)
+
+
+def test_the_airflow_command_needs_something_that_runs(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="`make up` starts it"):
+        airflow_env(Choices(layout=Layout(home=tmp_path)))
