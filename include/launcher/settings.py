@@ -118,6 +118,18 @@ def choices_from_environment() -> Choices:
     )
 
 
+def require_workflow(choices: Choices) -> None:
+    """Refuse a workflow that has no file, before anything is started for it.
+
+    :raises Problem: names the workflows that there are
+    """
+    named = [Path(part) for part in os.environ.get("AWS_ML_WORKFLOWS", "").split(os.pathsep) if part]
+    folders = named or [choices.layout.root / "include" / "workflows"]
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")} - {"defaults"})
+    if choices.workflow not in known:
+        raise Problem(f"There is no workflow {choices.workflow}; there are: {', '.join(known)}.")
+
+
 def _port(name: str, default: int) -> int:
     value = os.environ.get(name) or str(default)
     if not value.isdecimal() or int(value) > 65535:

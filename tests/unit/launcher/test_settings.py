@@ -12,7 +12,7 @@ import pytest
 
 from launcher.airflow_setup import environment, secrets_of
 from launcher.problem import Problem
-from launcher.settings import ROOT, Choices, Layout, choices_from_environment
+from launcher.settings import ROOT, Choices, Layout, choices_from_environment, require_workflow
 from launcher.stack import free_port
 from launcher.stand_in import Connection
 
@@ -54,6 +54,13 @@ def test_what_cannot_be_used_is_refused(
     monkeypatch.setenv(name, value)
     with pytest.raises(Problem, match=message):
         choices_from_environment()
+
+
+def test_a_workflow_without_a_file_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ML_WORKFLOWS", raising=False)
+    require_workflow(Choices(workflow="loan_approval"))
+    with pytest.raises(Problem, match="no workflow loan_aproval; there are: loan_approval"):
+        require_workflow(Choices(workflow="loan_aproval"))
 
 
 def test_a_taken_port_names_the_option() -> None:
