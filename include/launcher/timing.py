@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.follow import Outcome, child_run_id, task_log
+from launcher.follow import Outcome, child_run_id, moment, task_log
 from launcher.landing import client
 from launcher.stack import Stack
 
