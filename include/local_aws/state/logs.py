@@ -81,6 +81,34 @@ class LogEvent:
     message: str
 
 
+class _Where:
+    """Which events: an SQL condition and its values."""
+
+    def __init__(
+        self,
+        group: str,
+        streams: list[str] | None,
+        *,
+        start_ms: int | None,
+        end_ms: int | None,
+        after: int,
+        before: int | None = None,
+    ) -> None:
+        limits = {
+            "timestamp >= ?": start_ms,
+            "timestamp < ?": end_ms,
+            "id > ?": after,
+            "id < ?": before,
+        }
+        chosen = {text: value for text, value in limits.items() if value is not None}
+        parts = ["group_name = ?", *chosen]
+        self.values: list[str | int] = [group, *chosen.values()]
+        if streams is not None:
+            parts.append(f"stream IN ({', '.join('?' * len(streams))})")
+            self.values += streams
+        self.condition = " AND ".join(parts)
+
+
 def now_ms() -> int:
     """The time as CloudWatch counts it: milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -152,13 +180,20 @@ class Logs:
         start_ms: int | None = None,
         end_ms: int | None = None,
         after: int = 0,
+        *,
+        before: int | None = None,
+        limit: int | None = None,
+        from_end: bool = False,
     ) -> list[LogEvent]:
-        """Events of one stream in arrival order, those with an id above ``after``.
+        """Events of one stream in arrival order, those with an id above ``after`` and below ``before``.
 
-        ``start_ms`` is inclusive, ``end_ms`` exclusive. Raises GroupMissing, StreamMissing.
+        ``start_ms`` is inclusive, ``end_ms`` exclusive; at most ``limit``, the last ones if ``from_end``.
+        Raises GroupMissing, StreamMissing.
         """
         self._need_stream(group, stream)
-        return list(self._events(group, [stream], start_ms, end_ms, after))
+        where = _Where(group, [stream], start_ms=start_ms, end_ms=end_ms, after=after, before=before)
+        found = list(self._events(where, limit=limit, descending=from_end))
+        return found[::-1] if from_end else found
 
     def events_of_group(
         self,
@@ -170,7 +205,7 @@ class Logs:
     ) -> Iterator[LogEvent]:
         """As ``events``, over several streams (``None``: all) of the group. Raises GroupMissing."""
         self._need_group(group)
-        return self._events(group, streams, start_ms, end_ms, after)
+        return self._events(_Where(group, streams, start_ms=start_ms, end_ms=end_ms, after=after))
 
     def groups(self, prefix: str = "") -> list[LogGroup]:
         """The log groups by name."""
@@ -183,30 +218,26 @@ class Logs:
     def streams(self, group: str, prefix: str = "") -> list[LogStream]:
         """The log streams of a group by name. Raises GroupMissing."""
         self._need_group(group)
-        rows = self._database.connection().execute(
-            "SELECT s.group_name, s.name, s.created, min(e.timestamp), max(e.timestamp), max(e.ingested)"
-            " FROM log_streams s LEFT JOIN log_events e ON e.group_name = s.group_name AND e.stream = s.name"
-            " WHERE s.group_name = ? AND s.name >= ? AND s.name < ? GROUP BY s.name ORDER BY s.name",
-            (group, prefix, prefix + LAST_CHARACTER),
+        # By arrival, which the index answers without reading a stream's every event.
+        event = "FROM log_events WHERE group_name = s.group_name AND stream = s.name ORDER BY id"
+        query = (
+            "SELECT s.group_name, s.name, s.created,"  # noqa: S608 - made of constants only
+            f" (SELECT timestamp {event} LIMIT 1), (SELECT timestamp {event} DESC LIMIT 1),"
+            f" (SELECT ingested {event} DESC LIMIT 1)"
+            " FROM log_streams s WHERE s.group_name = ? AND s.name >= ? AND s.name < ? ORDER BY s.name"
         )
+        rows = self._database.connection().execute(query, (group, prefix, prefix + LAST_CHARACTER))
         return [LogStream(*row) for row in rows]
 
     def _events(
-        self, group: str, streams: list[str] | None, start_ms: int | None, end_ms: int | None, after: int
+        self, where: _Where, *, limit: int | None = None, descending: bool = False
     ) -> Iterator[LogEvent]:
-        where = "group_name = ? AND id > ?"
-        values: list[str | int] = [group, after]
-        if streams is not None:
-            where += f" AND stream IN ({', '.join('?' * len(streams))})"
-            values += streams
-        if start_ms is not None:
-            where += " AND timestamp >= ?"
-            values.append(start_ms)
-        if end_ms is not None:
-            where += " AND timestamp < ?"
-            values.append(end_ms)
-        # `where` is made of the constants above only
-        query = f"SELECT id, stream, timestamp, ingested, message FROM log_events WHERE {where} ORDER BY id"  # noqa: S608
+        order = "DESC" if descending else "ASC"
+        query = (
+            "SELECT id, stream, timestamp, ingested, message FROM log_events"  # noqa: S608 - constants only
+            f" WHERE {where.condition} ORDER BY id {order} LIMIT ?"
+        )
+        values = [*where.values, -1 if limit is None else limit]
         for row in self._database.connection().execute(query, values).fetchall():
             yield LogEvent(*row)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 from local_aws.services.context import Context
@@ -58,20 +58,23 @@ def get_log_events(context: Context, call: Call) -> dict[str, Any]:
     group, stream = group_name(call), asked["logStreamName"]
     limit = asked.get("limit", _PAGE)
     way, position = _read(asked.get("nextToken"))
+    from_end = way == "b" or (way is None and not asked.get("startFromHead"))
     try:
         events = context.logs.events(
-            group, stream, asked.get("startTime"), asked.get("endTime"), position if way == "f" else 0
+            group,
+            stream,
+            asked.get("startTime"),
+            asked.get("endTime"),
+            position if way == "f" else 0,
+            before=position if way == "b" else None,
+            limit=limit,
+            from_end=from_end,
         )
     except GroupMissing:
         raise missing_group() from None
     except StreamMissing:
         raise missing_stream() from None
-    if way == "b":
-        found = _fitting([event for event in events if event.id < position][::-1], limit)[::-1]
-    elif way == "f" or asked.get("startFromHead"):
-        found = _fitting(events, limit)
-    else:
-        found = _fitting(events[::-1], limit)[::-1]
+    found = _fitting(events[::-1])[::-1] if from_end else _fitting(events)
     if found:
         forward, backward = found[-1].id, found[0].id
     else:
@@ -129,14 +132,14 @@ def _when(event: LogEvent) -> tuple[int, int]:
     return event.timestamp_ms, event.id
 
 
-def _fitting(events: list[LogEvent], limit: int) -> list[LogEvent]:
-    """As many events as one answer holds: by count and by bytes (26 of overhead each, as AWS counts)."""
+def _fitting(events: list[LogEvent]) -> list[LogEvent]:
+    """As many events as one answer holds, by bytes: 26 of overhead each, as AWS counts."""
     size = 0
-    for count, event in enumerate(islice(events, limit)):
+    for count, event in enumerate(events):
         size += len(event.message.encode()) + 26
         if size > _PAGE_BYTES and count:
             return events[:count]
-    return events[:limit]
+    return events
 
 
 def _token(way: str, position: int) -> str:
@@ -154,7 +157,7 @@ def _read(token: str | None) -> tuple[str | None, int]:
 
 def _need_stream(context: Context, group: str, stream: str) -> None:
     try:
-        context.logs.events(group, stream, after=2**62)
+        context.logs.events(group, stream, limit=0)
     except GroupMissing:
         raise missing_group() from None
     except StreamMissing:
