@@ -59,6 +59,9 @@ def parse_statement(sql: str) -> exp.Expr:
         raise QueryFailed(f"SYNTAX_ERROR: line 1:1: {problem}") from None
     if len(trees) != 1:
         raise QueryFailed("SYNTAX_ERROR: line 1:1: Only one sql statement is allowed.")
+    for limit in list(trees[0].find_all(exp.Limit)):
+        if limit.expression.name.upper() == "ALL":
+            limit.pop()
     _check(trees[0], sql)
     return trees[0]
 
@@ -93,6 +96,25 @@ _KEYWORDS = frozenset(
 )
 
 
+# Syntax of other engines that sqlglot reads and DuckDB runs.
+_FOREIGN = (exp.ILike, exp.SimilarTo, exp.JSONExtract, exp.Parameter, exp.Pivot, exp.Glob)
+# What only Athena could know.
+_UNKNOWN_HERE = (exp.CurrentUser, exp.CurrentRole, exp.CurrentCatalog, exp.CurrentTime)
+
+
+def _is_foreign(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Distinct):
+        return node.args.get("on") is not None
+    if isinstance(node, exp.Join):
+        return node.kind in ("SEMI", "ANTI") or bool(node.method and node.method != "NATURAL")
+    if isinstance(node, exp.Limit):
+        options = node.args.get("limit_options")
+        if options is not None and options.args.get("percent"):
+            return True
+        return not isinstance(node.expression, exp.Literal | exp.Placeholder)
+    return isinstance(node, exp.In) and not node.expressions and node.args.get("query") is None
+
+
 def _check(tree: exp.Expr, sql: str) -> None:
     """Raise QueryFailed for what would be translated into something else."""
     for node in tree.walk():
@@ -100,6 +122,12 @@ def _check(tree: exp.Expr, sql: str) -> None:
             raise QueryFailed(f"SYNTAX_ERROR: {place(node, sql)}: SELECT without a list of columns")
         if isinstance(node, exp.Star) and (node.args.get("except_") or node.args.get("replace")):
             raise QueryFailed(f"SYNTAX_ERROR: {place(node, sql)}: mismatched input behind '*'")
+        if isinstance(node, _FOREIGN) or _is_foreign(node):
+            raise QueryFailed(
+                f"SYNTAX_ERROR: {place(node, sql)}: mismatched input '{node.sql('trino')[:80]}'"
+            )
+        if isinstance(node, _UNKNOWN_HERE):
+            raise not_supported(node.sql("trino"))
         if isinstance(node, exp.Group) and node.args.get("all") is not None:
             raise not_supported("GROUP BY ALL and GROUP BY DISTINCT")
         if isinstance(node, exp.LimitOptions) and node.args.get("with_ties"):

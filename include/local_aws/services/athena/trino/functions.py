@@ -89,6 +89,8 @@ FUNCTIONS: dict[str, Function] = {
     "uuid": Function("uuid()", 0, 0),
     # Dates and times
     "now": Function("current_timestamp", 0, 0),
+    "current_timestamp": Function("current_timestamp", 0, 1),  # with a precision, which is 3 anyway
+    "localtimestamp": Function("localtimestamp", 0, 1),
     "date": Function("trino_date({0})", 1, 1),
     "to_unixtime": Function("epoch({0})", 1, 1),
     "last_day_of_month": Function("last_day({0})", 1, 1),
