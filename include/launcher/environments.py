@@ -62,7 +62,7 @@ def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
             raise Problem(
                 f"{name} is a link; building it would empty what it points to. Remove the link first."
             )
-    _require_space(layout.root)
+    require_space(layout.root, DISK_NEEDED_GB, "the first installation")
     uv = _uv(layout)
     for name, locks in missing.items():
         started = time.monotonic()
@@ -166,12 +166,17 @@ def _reason(output: str) -> str:
     return lines[-1] if lines else "it said nothing."
 
 
-def _require_space(folder: Path) -> None:
+def require_space(folder: Path, needed_gb: float, purpose: str) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    :raises Problem: fewer gigabytes are free where `folder` is, or will be
+    """
+    while not folder.exists():
+        folder = folder.parent
     free_gb = shutil.disk_usage(folder).free / 1e9
-    if free_gb < DISK_NEEDED_GB:
+    if free_gb < needed_gb:
         raise Problem(
-            f"The disk is too full: the first installation needs {DISK_NEEDED_GB:.0f} GB, "
-            f"{free_gb:.1f} GB are free."
+            f"The disk is too full: {purpose} needs {needed_gb:g} GB, {free_gb:.1f} GB are free in {folder}."
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from launcher import airflow_setup, stand_in
 from launcher.api import Airflow, NotThere
+from launcher.environments import require_space
 from launcher.problem import Problem
 from launcher.processes import Processes, last_lines, recorded, stop_recorded
 from launcher.settings import Choices
@@ -63,6 +64,7 @@ class Stack:
         :raises Problem: a port is taken, a child died, or it took too long
         """
         self._refuse_or_clear_leftovers()
+        require_space(self.choices.layout.home, DISK_NEEDED_GB, "a run")
         self.aws_port = free_port(self.choices.ports.stand_in, "AWS_PORT")
         self.airflow_port = free_port(self.choices.ports.airflow, "PORT")
         airflow_setup.prepare_home(self.choices.layout)

@@ -127,3 +127,10 @@ def test_a_missing_lock_is_named(layout: Layout, uv: Path) -> None:
     (layout.locks / f"airflow-{TAG}.txt").unlink()
     with pytest.raises(Problem, match=f"airflow-{TAG}.txt is missing"):
         environments.prepare(layout)
+
+
+def test_a_folder_that_is_still_to_be_made_is_on_its_parents_disk(tmp_path: Path) -> None:
+    """A run asks before the folder of its state exists."""
+    environments.require_space(tmp_path / "not" / "yet", 0.0, "a run")
+    with pytest.raises(Problem, match=r"a run needs 1e\+09 GB, .* GB are free in"):
+        environments.require_space(tmp_path / "not" / "yet", 1e9, "a run")
