@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
 from local_aws.settings import Settings
+
+LARGEST_PORT = 65535
 
 _DESCRIPTION = """A local AWS for machine-learning workflows: S3, STS, IAM roles, CloudWatch Logs, Glue,
 Athena and SageMaker over the real wire protocols. Jobs, queries and endpoints really run, on this machine,
@@ -40,14 +43,14 @@ def _parser() -> argparse.ArgumentParser:
         "and the keys, and writes the same to DATA_DIR/connection.json.",
     )
     serve.add_argument(
-        "--port", type=int, default=defaults.port, help="default %(default)s; 0 takes a free one"
+        "--port", type=_port, default=defaults.port, help="default %(default)s; 0 takes a free one"
     )
     _add_data_dir(serve, defaults.data_dir)
     serve.add_argument("--region", default=defaults.region, help="the one region; default %(default)s")
     serve.add_argument("--ready-file", type=Path, help="also write the JSON line here")
     serve.add_argument(
         "--job-memory-gib",
-        type=float,
+        type=_gibibytes,
         default=defaults.job_memory_gib,
         help="memory of one job; default %(default)s",
     )
@@ -78,6 +81,22 @@ def _add_data_dir(parser: argparse.ArgumentParser, default: Path) -> None:
     parser.add_argument(
         "--data-dir", type=Path, default=default, help="all state lies below it; default %(default)s"
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number from 0 to {LARGEST_PORT}")
+    return int(text)
+
+
+def _gibibytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no amount of memory: a number above 0")
+    return value
 
 
 def main(arguments: list[str] | None = None) -> int:

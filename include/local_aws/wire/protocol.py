@@ -116,7 +116,7 @@ def parse(
         parameters: dict[str, Any] = parser.parse(sent)
     except RequestParserError:
         raise AwsError("MalformedXML", "The XML you provided was not well-formed.") from None
-    except (ValueError, TypeError, AttributeError, KeyError) as fault:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as fault:
         code = "MalformedInput" if protocol in ("query", "rest-xml") else "SerializationException"
         raise AwsError(code, f"The request cannot be read: {fault}") from None
     return {name: value for name, value in parameters.items() if not _is_absent(value)}

@@ -52,6 +52,16 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert line.startswith(f"Port {port} on 127.0.0.1 cannot be used (Address already in use)")
 
 
+@pytest.mark.parametrize(
+    "wrong", [("--port", "99999"), ("--port", "http"), ("--job-memory-gib", "0"), ("--job-memory-gib", "nan")]
+)
+def test_a_number_that_cannot_be(tmp_path: Path, wrong: tuple[str, str]) -> None:
+    done = run("serve", "--data-dir", str(tmp_path), *wrong)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert f"argument {wrong[0]}: '{wrong[1]}' is no" in done.stderr
+
+
 def test_a_data_dir_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     line = sentence(run("serve", "--port", "0", "--data-dir", str(tmp_path / "file")))

@@ -140,3 +140,8 @@ def test_no_keys_at_all(s3: Any, bucket: str) -> None:
 
 def test_a_token_that_was_never_given(s3: Any, bucket: str) -> None:
     assert code(s3.list_objects_v2, Bucket=bucket, ContinuationToken="made up") == "InvalidArgument"
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+def test_fewer_keys_than_none(s3: Any, bucket: str, operation: str) -> None:
+    assert code(getattr(s3, operation), Bucket=bucket, MaxKeys=-1) == "InvalidArgument"

@@ -261,3 +261,10 @@ def test_concurrent_overwrites_end_in_one_of_them(s3: Any, bucket: str) -> None:
         list(pool.map(lambda body: s3.put_object(Bucket=bucket, Key="k", Body=body), bodies))
         read = list(pool.map(lambda _: s3.get_object(Bucket=bucket, Key="k")["Body"].read(), bodies))
     assert set(read) <= set(bodies)
+
+
+def test_metadata_has_a_limit(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="fits", Metadata={"name": "v" * 2044})
+    too_large = {"name": "v" * 2045}
+    assert refusal(s3.put_object, Bucket=bucket, Key="k", Metadata=too_large) == ("MetadataTooLarge", 400)
+    assert refusal(s3.create_multipart_upload, Bucket=bucket, Key="k", Metadata=too_large)[1] == 400

@@ -158,6 +158,18 @@ def test_a_changed_json_body_is_refused(stand_in: StandIn) -> None:
     assert (status, "InvalidSignatureException" in text) == (400, True)
 
 
+def test_json_without_end_is_the_callers_fault(stand_in: StandIn) -> None:
+    """A 500 would make clients try again."""
+    body = b'{"limit":' * 5000 + b"1" + b"}" * 5000
+    target = {"X-Amz-Target": "Logs_20140328.DescribeLogGroups", "Content-Type": "application/x-amz-json-1.1"}
+    request = AWSRequest("POST", stand_in.endpoint_url + "/", data=body, headers=target)
+    key = Credentials(stand_in.access_key, stand_in.secret_key)
+    SigV4Auth(key, "logs", stand_in.region).add_auth(request)
+    headers = {**dict(request.headers.items()), "Host": urlsplit(stand_in.endpoint_url).netloc}
+    status, text = send(stand_in, "POST", "/", headers, body)
+    assert (status, "SerializationException" in text) == (400, True)
+
+
 def test_a_header_that_was_not_signed_is_refused(stand_in: StandIn, bucket: str) -> None:
     path = f"/{bucket}/k"
     headers = {**signed(stand_in, path), "x-amz-meta-added": "later"}

@@ -18,6 +18,7 @@ _AS_IT_IS = {
     "VersionId": ("null",),
 }
 _LONGEST_KEY = 1024  # bytes
+_MOST_METADATA = 2048  # bytes of all names and values together
 
 
 @contextmanager
@@ -65,3 +66,12 @@ def accept(call: Call, *names: str) -> None:
     key = call.parameters.get("Key")
     if key is not None and len(key.encode()) > _LONGEST_KEY:
         raise AwsError("KeyTooLongError", "Your key is too long", Size=len(key.encode()))
+    metadata = call.parameters.get("Metadata") or {}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > _MOST_METADATA:
+        raise AwsError(
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+            Size=size,
+            MaxSizeAllowed=_MOST_METADATA,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from local_aws.services.s3.object import quoted
 from local_aws.state.objects import ObjectInfo, Objects
 from local_aws.state.paging import page, position
 from local_aws.state.records import LAST_CHARACTER
-from local_aws.wire.errors import NotEmulated
+from local_aws.wire.errors import AwsError, NotEmulated
 from local_aws.wire.registry import Call, operation
 
 _PAGE = 1000  # S3 never lists more at once
@@ -30,7 +30,7 @@ def list_objects_v2(context: Context, call: Call) -> dict[str, Any]:
     asked = call.parameters
     token = asked.get("ContinuationToken")
     after = str(position(token)[0]) if token else asked.get("StartAfter", "")
-    limit = min(asked.get("MaxKeys", _PAGE), _PAGE)
+    limit = _limit(asked)
     found, following = page(
         _entries(context.objects, call, after) if limit else (), token=token, limit=limit, key=_name
     )
@@ -50,7 +50,7 @@ def list_objects(context: Context, call: Call) -> dict[str, Any]:
     """Keys behind ``Marker``."""
     accept(call, "Prefix", "Delimiter", "MaxKeys", "Marker", "EncodingType")
     asked = call.parameters
-    limit = min(asked.get("MaxKeys", _PAGE), _PAGE)
+    limit = _limit(asked)
     behind = _entries(context.objects, call, asked.get("Marker", ""))
     more = list(islice(behind, limit + 1)) if limit else []
     found = more[:limit]
@@ -62,6 +62,14 @@ def list_objects(context: Context, call: Call) -> dict[str, Any]:
         "NextMarker": encoded(call, _name(found[-1])) if truncated and asked.get("Delimiter") else None,
         "IsTruncated": truncated,
     }
+
+
+def _limit(asked: Mapping[str, Any]) -> int:
+    """How many keys a page holds at most."""
+    wanted: int = asked.get("MaxKeys", _PAGE)
+    if wanted < 0:
+        raise AwsError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647")
+    return min(wanted, _PAGE)
 
 
 def _entries(objects: Objects, call: Call, after: str) -> Iterator[ObjectInfo | str]:
