@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import shutil
 import signal
@@ -11,7 +10,7 @@ import sys
 from typing import NoReturn
 
 from launcher import environments
-from launcher.problem import Problem
+from launcher.problem import Problem, disk_trouble
 from launcher.settings import Choices, choices_from_environment
 
 COMMANDS = {
@@ -37,9 +36,10 @@ def main() -> int:
     except Problem as problem:
         print(f"\n{problem}", file=sys.stderr)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        sentence = disk_trouble(error)
+        if sentence is None:
             raise
-        print("\nThe disk is full; free some space and try again.", file=sys.stderr)
+        print(f"\n{sentence}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1

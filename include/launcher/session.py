@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import errno
 import os
 import shlex
 import signal
@@ -17,7 +16,7 @@ from types import FrameType
 from launcher import airflow_setup, bench, processes, timing
 from launcher.follow import PARENT, STAGES, Outcome, error_of, follow, task_line, task_log
 from launcher.landing import land, prepare_account
-from launcher.problem import Problem
+from launcher.problem import Problem, disk_trouble
 from launcher.settings import Choices, choices_from_environment, require_workflow
 from launcher.stack import Stack, write_ports
 from launcher.summary import summarize
@@ -49,9 +48,10 @@ def main() -> int:
         print(f"\n{problem}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        sentence = disk_trouble(error)
+        if sentence is None:
             raise
-        print("\nThe disk is full; free some space and try again.", file=sys.stderr)
+        print(f"\n{sentence}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; everything that was started is stopped.", file=sys.stderr)

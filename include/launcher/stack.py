@@ -20,6 +20,7 @@ from launcher.settings import Choices
 from launcher.stand_in import Connection
 
 HEALTHY_WITHIN_SECONDS = 240.0  # ten on a quiet machine
+DISK_NEEDED_GB = 0.5  # a run keeps 20 MB; its jobs, and the logs, need room to work
 AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.problem import Problem
+from launcher.problem import Problem, disk_trouble
 from launcher.session import airflow_env, exports
 from launcher.settings import ROOT, Choices, Layout
 
@@ -57,3 +58,10 @@ def test_what_is_printed_for_a_shell_is_read_back_by_one() -> None:
 def test_the_airflow_command_needs_something_that_runs(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="`make up` starts it"):
         airflow_env(Choices(layout=Layout(home=tmp_path)))
+
+
+def test_trouble_with_the_disk_is_a_sentence_and_other_errors_are_not_hidden() -> None:
+    full = disk_trouble(OSError(errno.ENOSPC, "No space left on device", "/state/log"))
+    assert full == "The disk is full; free some space and try again. (/state/log)"
+    assert "read-only" in str(disk_trouble(OSError(errno.EROFS, "Read-only file system")))
+    assert disk_trouble(OSError(errno.ECONNREFUSED, "Connection refused")) is None
