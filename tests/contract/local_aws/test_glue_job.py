@@ -92,6 +92,26 @@ def test_a_script_runs_with_the_merged_arguments(lab: Lab) -> None:
     assert run["Arguments"] == {"--day": "2026-01-15"}
 
 
+def test_a_script_reads_its_arguments_with_glue_s_own_library(lab: Lab) -> None:
+    script = """
+import sys
+from awsglue.utils import GlueArgumentError, getResolvedOptions
+print(getResolvedOptions(sys.argv, ["bucket", "JOB_day"]))
+try:
+    getResolvedOptions(sys.argv, ["missing"])
+except GlueArgumentError as error:
+    print(error)
+"""
+    name = lab.job(script, DefaultArguments={"--JOB_day": "unset", "--bucket": "b", "--other": "x"})
+    run_id = lab.start(name, Arguments={"--JOB_day": "a day"})
+    run = lab.until(name, run_id, "SUCCEEDED", "FAILED")
+    assert run["JobRunState"] == "SUCCEEDED", run
+    assert lab.log("output", run_id)[-2:] == [
+        "{'bucket': 'b', 'JOB_day': 'a day'}",
+        "the following arguments are required: --missing",
+    ]
+
+
 def test_a_failing_script_fails_with_the_last_line_of_its_traceback(lab: Lab) -> None:
     name = lab.job("raise ValueError('file a.csv, line 7: no such column')\n")
     run = lab.until(name, lab.start(name), "SUCCEEDED", "FAILED")

@@ -1,7 +1,7 @@
 """Runs of Glue Python shell jobs.
 
     <room>/script/<name>.py              the script, from Command.ScriptLocation
-    <room>/script/extra/…                what --extra-py-files names, on PYTHONPATH
+    <room>/script/extra/…                what --extra-py-files names, on PYTHONPATH, as is awsglue.utils
     argv                                 --key value, the job's DefaultArguments overridden by the run's
     /aws-glue/python-jobs/output|error   stdout and stderr; the stream is named like the run
 
@@ -18,8 +18,10 @@ from pathlib import Path, PurePosixPath
 from platform import python_version
 from typing import Any
 
+import local_aws.images
 from local_aws.jobs.engine import Command, Exit, JobEnded, JobFailed, JobRef
 from local_aws.jobs.lifecycle import Life
+from local_aws.jobs.process import clean_environment
 from local_aws.jobs.room import Room
 from local_aws.services.catalog.catalog import invalid, missing
 from local_aws.services.context import Context
@@ -37,6 +39,7 @@ OUTPUT, ERROR = f"{LOG_GROUP}/output", f"{LOG_GROUP}/error"
 # Arguments that Glue itself reads; the script gets them too, as on AWS.
 EXTRA_FILES, EXTRA_MODULES = "--extra-py-files", "--additional-python-modules"
 GIB_PER_DPU = 16
+GLUE_LIBRARY = Path(local_aws.images.__file__).parent / "glue_shell"  # holds awsglue
 SEPARATOR = "\x1f"  # between job name and run id in a record's key; no name can hold it
 
 LIFE = Life(
@@ -206,14 +209,15 @@ class JobRunKind:
         directory = room.path / "script"
         script = directory / _fetch(room, command["ScriptLocation"], directory)
         arguments: Mapping[str, str] = body["AllArguments"]
-        search = [str(path) for path in _extra_files(room, arguments, directory / "extra")]
+        search = [*_extra_files(room, arguments, directory / "extra"), GLUE_LIBRARY]
+        packages = clean_environment(room.path)["PYTHONPATH"]
         room.log(
             f"local stand-in: Python {python_version()} runs this job, "
             f"which asks for {command.get('PythonVersion', '3')}"
         )
         return Command(
             argv=["python3", str(script), *(part for pair in arguments.items() for part in pair)],
-            env={"PYTHONPATH": ":".join(search)} if search else {},
+            env={"PYTHONPATH": ":".join([*map(str, search), packages])},
             log_group=OUTPUT,
             error_log_group=ERROR,
             log_stream=body["Id"],
