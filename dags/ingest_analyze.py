@@ -100,10 +100,15 @@ def ingest_analyze(workflow: Workflow) -> DAG:
         publish_partition = EmptyOperator(task_id="publish_partition", outlets=[asset(workflow, "curated")])
         stop_on_bias = StopOnBiasOperator(task_id="stop_on_bias", bucket=BUCKET, decision_key=paths.decision)
 
-        wait_for_partition >> publish_code >> create_database >> crawl_landing >> clean_partition
-        clean_partition >> define_curated_table >> add_curated_partition >> describe_partition
-        clean_partition >> ask_clarify >> measure_bias >> wait_for_bias_report
-        [describe_partition, wait_for_bias_report] >> decide_on_bias >> [publish_partition, stop_on_bias]
+        # What the day's rows pass through, one after the other ...
+        wait_for_partition >> publish_code >> clean_partition
+        [clean_partition, ask_clarify] >> measure_bias >> wait_for_bias_report
+        [clean_partition, define_curated_table] >> add_curated_partition >> describe_partition
+        # ... and what need not wait for them.
+        wait_for_partition >> [create_database, ask_clarify]
+        create_database >> [crawl_landing, define_curated_table]
+        [crawl_landing, describe_partition, wait_for_bias_report] >> decide_on_bias
+        decide_on_bias >> [publish_partition, stop_on_bias]
     return dag
 
 

@@ -47,7 +47,7 @@ def train_tune(workflow: Workflow) -> DAG:
             outlets=[asset(workflow, "model")],
         )
 
-        publish_code >> train_model >> evaluate_model >> check_quality
+        [publish_code, train_model] >> evaluate_model >> check_quality
     return dag
 
 

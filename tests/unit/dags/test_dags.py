@@ -29,11 +29,11 @@ HEAVY = {"pandas", "numpy", "sklearn", "xgboost", "sagemaker", "pyarrow", "moto"
 # task -> what follows it. The graph is what a reader of the DAG file sees in its last lines.
 GRAPHS = {
     "ingest_analyze": {
-        "wait_for_partition": {"publish_code"},
-        "publish_code": {"create_database"},
-        "create_database": {"crawl_landing"},
-        "crawl_landing": {"clean_partition"},
-        "clean_partition": {"define_curated_table", "ask_clarify"},
+        "wait_for_partition": {"publish_code", "create_database", "ask_clarify"},
+        "publish_code": {"clean_partition"},
+        "create_database": {"crawl_landing", "define_curated_table"},
+        "crawl_landing": {"decide_on_bias"},
+        "clean_partition": {"add_curated_partition", "measure_bias"},
         "define_curated_table": {"add_curated_partition"},
         "add_curated_partition": {"describe_partition"},
         "describe_partition": {"decide_on_bias"},
@@ -50,7 +50,7 @@ GRAPHS = {
         "check_features": set(),
     },
     "train_tune": {
-        "publish_code": {"train_model"},
+        "publish_code": {"evaluate_model"},
         "train_model": {"evaluate_model"},
         "evaluate_model": {"check_quality"},
         "check_quality": set(),
