@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -51,6 +51,34 @@ def page(
             return answer, _write(_listed(key(answer[-1]))) if answer else token
         answer.append(item)
     return answer, None
+
+
+def listed(
+    member: str,
+    items: Iterable[Item],
+    parameters: Mapping[str, Any],
+    *,
+    key: Callable[[Item], Key],
+    largest: int,
+    descending: bool = False,
+) -> dict[str, Any]:
+    """The answer of a list operation that pages by MaxResults and NextToken, as most of AWS's do.
+
+    Args:
+        member: the answer's list, e.g. "Crawlers".
+        parameters: the call's.
+        largest: how many one page holds when the caller does not say, AWS's number.
+
+    Raises BadToken, which the gateway words as the service does; see ``page`` for the rest.
+    """
+    found, token = page(
+        items,
+        token=parameters.get("NextToken"),
+        limit=parameters.get("MaxResults") or largest,
+        key=key,
+        descending=descending,
+    )
+    return {member: found, "NextToken": token} if token else {member: found}
 
 
 def position(token: str) -> list[Any]:

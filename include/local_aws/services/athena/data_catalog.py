@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local_aws.services.athena.requests import invalid_request, paged
+from local_aws.services.athena.requests import invalid_request, listed
 from local_aws.services.catalog import Catalog
 from local_aws.services.context import Context
 from local_aws.state.records import Body
@@ -33,7 +33,7 @@ def get_data_catalog(context: Context, call: Call) -> dict[str, Any]:
 def list_databases(context: Context, call: Call) -> dict[str, Any]:
     """List the databases by name."""
     _check(call.parameters["CatalogName"])
-    answer = paged(
+    answer = listed(
         "DatabaseList", Catalog(context).databases(), call.parameters, key=lambda each: each["Name"]
     )
     answer["DatabaseList"] = [_database(each) for each in answer["DatabaseList"]]
@@ -62,7 +62,7 @@ def list_table_metadata(context: Context, call: Call) -> dict[str, Any]:
     except AwsError as error:
         raise AwsError("MetadataException", error.message) from None
     found = [table for table in tables if fits.search(table["Name"])]
-    answer = paged("TableMetadataList", found, call.parameters, key=lambda table: table["Name"])
+    answer = listed("TableMetadataList", found, call.parameters, key=lambda table: table["Name"])
     answer["TableMetadataList"] = [_table(table) for table in answer["TableMetadataList"]]
     return answer
 

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from local_aws.services.athena.requests import invalid_request, paged
+from local_aws.services.athena.requests import invalid_request, listed
 from local_aws.services.athena.results import Row, read_rows
 from local_aws.services.athena.runner import KIND, queries
 from local_aws.services.athena.statement import classify
@@ -83,7 +83,7 @@ def list_query_executions(context: Context, call: Call) -> dict[str, Any]:
         each for each in context.records(KIND).scan() if each.body["QueryExecution"]["WorkGroup"] == group
     ]
     records.sort(key=_age, reverse=True)
-    answer = paged("QueryExecutionIds", records, call.parameters, key=_age, largest=50, descending=True)
+    answer = listed("QueryExecutionIds", records, call.parameters, key=_age, descending=True)
     answer["QueryExecutionIds"] = [record.key for record in answer["QueryExecutionIds"]]
     return answer
 

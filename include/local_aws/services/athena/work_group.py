@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from local_aws.services.athena.requests import invalid_request, paged
+from local_aws.services.athena.requests import invalid_request, listed
 from local_aws.services.context import Context
 from local_aws.state.records import Body, RecordExists
 from local_aws.wire.errors import NotEmulated
@@ -59,7 +59,7 @@ def get_work_group(context: Context, call: Call) -> dict[str, Any]:
 def list_work_groups(context: Context, call: Call) -> dict[str, Any]:
     """List the workgroups by name."""
     work_group(context, "primary")
-    answer = paged(
+    answer = listed(
         "WorkGroups", context.records(_KIND).scan(), call.parameters, key=lambda record: record.key
     )
     answer["WorkGroups"] = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from local_aws.state.paging import page
+from local_aws.state import paging
 from local_aws.state.records import Body
 
 DEFAULT_PAGE = 10  # AWS's, where MaxResults is not given
@@ -43,18 +43,16 @@ def listed(
         value = body[sort_field]
         return (value.timestamp() if isinstance(value, datetime) else value, body[name])
 
-    found, token = page(
+    answer = paging.listed(
+        member,
         sorted(chosen, key=key, reverse=descending),
-        token=parameters.get("NextToken"),
-        limit=parameters.get("MaxResults") or DEFAULT_PAGE,
+        parameters,
         key=key,
+        largest=DEFAULT_PAGE,
         descending=descending,
     )
     wanted = list(fields)
-    answer: dict[str, Any] = {member: [{f: body[f] for f in wanted if f in body} for body in found]}
-    if token:
-        answer["NextToken"] = token
-    return answer
+    return {**answer, member: [{f: body[f] for f in wanted if f in body} for body in answer[member]]}
 
 
 def _matches(body: Body, parameters: Mapping[str, Any], name: str, equals: Mapping[str, str]) -> bool:
