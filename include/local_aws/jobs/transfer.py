@@ -119,22 +119,35 @@ class Mirror:
         """
         count = 0
         for path in sorted(self._source.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
-            stat = path.stat()
-            state = (stat.st_size, stat.st_mtime_ns)
-            if self._seen.get(path) == state:
-                continue
-            key = self._prefix + path.relative_to(self._source).as_posix()
             try:
-                self._room.objects.put_file(self._bucket, key, path)
-            except BucketMissing:
-                raise JobFailed(
-                    f"ClientError: Failed to upload to s3://{self._bucket}/{key}: the bucket does not exist."
-                ) from None
-            self._seen[path] = state
-            count += 1
+                count += self._upload_one(path)
+            except FileNotFoundError:
+                if path.exists():
+                    raise
+                # otherwise the job has renamed or removed it meanwhile
         return count
+
+    def _upload_one(self, path: Path) -> bool:
+        """Upload a file that is new or changed; whether it was."""
+        if path.is_symlink() or not path.is_file():
+            return False
+        stat = path.stat()
+        state = (stat.st_size, stat.st_mtime_ns)
+        if self._seen.get(path) == state:
+            return False
+        key = self._prefix + path.relative_to(self._source).as_posix()
+        try:
+            self._room.objects.put_file(self._bucket, key, path)
+        except UnicodeEncodeError:
+            raise JobFailed(
+                f"ClientError: Failed to upload to s3://{self._bucket}: the file name {key!a} is not UTF-8."
+            ) from None
+        except BucketMissing:
+            raise JobFailed(
+                f"ClientError: Failed to upload to s3://{self._bucket}/{key}: the bucket does not exist."
+            ) from None
+        self._seen[path] = state
+        return True
 
     def seen(self) -> None:
         """Take the files that are there now for uploaded, e.g. because they have just been downloaded."""

@@ -106,6 +106,37 @@ def test_a_mirror_uploads_what_is_new_or_changed(room: Room) -> None:
     assert [info.key for info in room.objects.scan("bucket")] == ["out/a", "out/b/c"]
 
 
+def test_a_mirror_lives_with_files_that_go_while_it_uploads(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that saves a checkpoint writes a file beside it and renames it."""
+    source = room.path / "out"
+    source.mkdir()
+    for name in ("a", "b", "c"):
+        (source / name).write_text(name)
+    put_file = Objects.put_file
+
+    def put_and_rename(objects: Objects, bucket: str, key: str, path: Path) -> object:
+        info = put_file(objects, bucket, key, path)
+        (source / "b").unlink(missing_ok=True)
+        return info
+
+    monkeypatch.setattr(Objects, "put_file", put_and_rename)
+    files = sorted(source.rglob("*"))
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter(files))
+    monkeypatch.setattr(Path, "is_file", lambda path: path in files)  # it goes right after that look
+    assert Mirror(room, source, "s3://bucket/out").upload() == 2
+    assert [info.key for info in room.objects.scan("bucket")] == ["out/a", "out/c"]
+
+
+def test_a_file_name_that_is_no_text_fails_the_job(room: Room) -> None:
+    source = room.path / "out"
+    source.mkdir()
+    (source / "bad\udcff").write_text("1")
+    with pytest.raises(JobFailed, match=r"ClientError: .* is not UTF-8"):
+        Mirror(room, source, "s3://bucket/out").upload()
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "/opt/ml/../x", "/opt/mlx", "opt/ml/x"])
 def test_a_room_gives_no_path_outside_itself(room: Room, path: str) -> None:
     with pytest.raises(ValueError, match="does not lie under /opt/ml"):
