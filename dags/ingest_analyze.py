@@ -20,7 +20,6 @@ the numbers. Correct the data or, knowingly, the bounds in the workflow file; th
 all that follows it.
 """
 
-from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
@@ -36,6 +35,7 @@ from aws_ml.operators.put_json import PutJsonOperator
 from aws_ml.requests import athena_query, clarify, glue_crawler, glue_database, glue_job
 from aws_ml.run import BUCKET, from_task
 from aws_ml.sensors.clarify_bias_report import ClarifyBiasReportSensor
+from aws_ml.sensors.landing import LandingSensor
 from aws_ml.waiters.patience import poll_seconds
 from aws_ml.workflow import Workflow, workflows
 
@@ -43,7 +43,7 @@ from aws_ml.workflow import Workflow, workflows
 def ingest_analyze(workflow: Workflow) -> DAG:
     paths = workflow.paths
     with DAG(schedule=None, **common(workflow, "ingest_analyze", __doc__)) as dag:
-        wait_for_partition = S3KeySensor(
+        wait_for_partition = LandingSensor(
             task_id="wait_for_partition",
             bucket_name=BUCKET,
             bucket_key=f"{paths.landing}*",
