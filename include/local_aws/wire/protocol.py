@@ -119,7 +119,8 @@ def parse(
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as fault:
         code = "MalformedInput" if protocol in ("query", "rest-xml") else "SerializationException"
         raise AwsError(code, f"The request cannot be read: {fault}") from None
-    return {name: value for name, value in parameters.items() if not _is_absent(value)}
+    members = operation_model(service, operation).input_shape.members if parameters else {}
+    return {name: value for name, value in parameters.items() if not _is_absent(members[name], value)}
 
 
 def answer(service: str, operation: str, result: Mapping[str, Any], request_id: str) -> Response:
@@ -199,8 +200,10 @@ def _timestamp(value: Any) -> datetime:
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
-def _is_absent(value: Any) -> bool:
-    return value is None or value == []
+def _is_absent(member: Any, value: Any) -> bool:
+    """Whether a member was not sent. A header without a value says nothing; old clients send some."""
+    is_empty_header = value == "" and member.serialization.get("location") == "header"
+    return value is None or value == [] or is_empty_header
 
 
 # JSON type -> how AWS names it in "… can not be converted to a …"
