@@ -1,10 +1,11 @@
-# `make run` and `make test` need Linux, make, and Python 3.11 or 3.12; nothing else.
+# `make run` and `make test` need Linux, make, and Python 3.11 or newer; nothing else.
 #   make run [WORKFLOW=loan_approval] [DATE=2026-01-15] [DATA=file.csv] [PORT=8080] [AWS_PORT=4566] [PYTHON=python3.12]
 # All the work is done by include/launcher; its first page tells the story.
 
-# The first of these that works and is 3.11 or 3.12.
+# The first of these that works and is 3.11 or newer. The locks are for 3.11 and 3.12; where there is only a
+# newer one, the launcher lets uv bring 3.12 into .uv.
 PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
 export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE
@@ -35,6 +36,6 @@ images: ## write include/workflows/images.json from the sagemaker SDK's tables
 
 python:
 	@if [ -z "$(PYTHON)" ]; then \
-		echo "No Python 3.11 or 3.12 was found. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; fi
+		echo "No Python 3.11 or newer was found. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@if ! "$(PYTHON)" -c "" 2>/dev/null; then \
-		echo "PYTHON=$(PYTHON) is not a Python that runs. Name one of version 3.11 or 3.12." >&2; exit 1; fi
+		echo "PYTHON=$(PYTHON) is not a Python that runs. Name one of version 3.11 or newer." >&2; exit 1; fi

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from launcher import environments
@@ -52,10 +53,19 @@ def _dispatch(command: str, choices: Choices) -> int:
         print("Nothing is running.")
         return 0
     if command != "down":
+        python = environments.suitable_python(choices.layout)
+        if python != Path(sys.executable):
+            _begin_again(python, command)
         environments.prepare(choices.layout, with_tests=command in ("test", "setup"))
     if command != "setup":
         _become_session(command, choices)
     return 0
+
+
+def _begin_again(python: Path, command: str) -> NoReturn:
+    """Replace this process by the same one on a Python that the locks are for."""
+    sys.stdout.flush()
+    os.execv(python, [str(python), "-m", "launcher", command])  # noqa: S606 - no shell wanted
 
 
 def _become_session(command: str, choices: Choices) -> NoReturn:

@@ -29,14 +29,43 @@ UNREACHABLE = re.compile(
 )
 
 
-def require_python() -> None:
-    """Refuse a Python that the locks were not made for."""
+SUITABLE_PYTHONS = ((3, 11), (3, 12))  # those that there are locks for
+FETCHED_PYTHON = "3.12"
+
+
+def suitable_python(layout: Layout) -> Path:
+    """The Python to work with: this one, or, where it is newer than the locks, one that uv brings into `.uv`.
+
+    :raises Problem: this one is too old, or no other can be fetched
+    """
     version = sys.version_info[:2]
-    if version not in ((3, 11), (3, 12)):
-        raise Problem(
-            f"Python {version[0]}.{version[1]} cannot be used: this project needs Python 3.11 or 3.12. "
-            "Install one of them, or name it: make run PYTHON=/path/to/python3.12"
-        )
+    if version in SUITABLE_PYTHONS:
+        return Path(sys.executable)
+    found = f"This is Python {version[0]}.{version[1]}"
+    advice = "Install Python 3.11 or 3.12, or name one: make run PYTHON=/path/to/python3.12"
+    if version < min(SUITABLE_PYTHONS):
+        raise Problem(f"{found}: too old. {advice}")
+    folder = layout.root / ".uv" / "python"
+    if not (python := _fetched(folder)):
+        print(f"set-up        {found}: fetching {FETCHED_PYTHON} into .uv …", flush=True)
+        uv = _uv(layout)
+        try:
+            _run_uv(
+                uv,
+                layout,
+                ["python", "install", "--no-bin", FETCHED_PYTHON],
+                UV_PYTHON_INSTALL_DIR=str(folder),
+            )
+        except Problem as problem:
+            raise Problem(f"{found}, newer than the locks. {problem} {advice}") from None
+        python = _fetched(folder)
+    if not python:
+        raise Problem(f"{found}, newer than the locks, and uv brought no {FETCHED_PYTHON}. {advice}")
+    return python
+
+
+def _fetched(folder: Path) -> Path | None:
+    return next(iter(sorted(folder.glob(f"cpython-{FETCHED_PYTHON}*/bin/python{FETCHED_PYTHON}"))), None)
 
 
 def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
@@ -45,7 +74,6 @@ def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
     :param with_tests: also what `make test` needs
     :return: whether anything had to be installed
     """
-    require_python()
     tag = f"py{sys.version_info.major}{sys.version_info.minor}"
     wanted = {
         ".venv": [layout.locks / f"airflow-{tag}.txt"],
@@ -133,13 +161,14 @@ def _works(uv: str) -> bool:
     return version is not None and (int(version[1]), int(version[2])) >= SUITABLE_UV
 
 
-def _run_uv(uv: str, layout: Layout, arguments: list[str]) -> None:
-    _run([uv, *arguments], layout, f"run uv {arguments[0]} {arguments[1]}")
+def _run_uv(uv: str, layout: Layout, arguments: list[str], **environment: str) -> None:
+    # By itself uv must not fetch a Python: that would be something global, and not what the user chose.
+    environment = environment or {"UV_PYTHON_DOWNLOADS": "never"}
+    _run([uv, *arguments], layout, f"run uv {arguments[0]} {arguments[1]}", **environment)
 
 
-def _run(command: list[str], layout: Layout, purpose: str) -> None:
-    # A downloaded Python would be something global, and not the one that the user chose.
-    environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never"}
+def _run(command: list[str], layout: Layout, purpose: str, **more: str) -> None:
+    environment = os.environ | more
     environment.pop("VIRTUAL_ENV", None)
     answer = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, cwd=layout.root

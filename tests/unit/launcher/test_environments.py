@@ -117,10 +117,41 @@ def test_full_disk_is_seen_before_anything_is_fetched(
     assert uv.read_text() == ""
 
 
-def test_other_pythons_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_the_locks_are_for_is_taken(layout: Layout, uv: Path) -> None:
+    assert environments.suitable_python(layout) == Path(sys.executable)
+    assert uv.read_text() == ""
+
+
+def test_an_older_python_is_refused(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    with pytest.raises(Problem, match=r"Python 3\.10: too old\. Install Python 3\.11 or 3\.12"):
+        environments.suitable_python(layout)
+
+
+def test_a_newer_python_has_uv_bring_one_once(
+    layout: Layout, uv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the project's own folder, nothing global."""
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
-    with pytest.raises(Problem, match=r"Python 3\.14 cannot be used.*3\.11 or 3\.12"):
-        environments.require_python()
+    fetched = layout.root / ".uv" / "python" / "cpython-3.12.1-linux" / "bin" / "python3.12"
+    with pytest.raises(Problem, match=r"uv brought no 3\.12"):
+        environments.suitable_python(layout)
+    assert uv.read_text() == "python install --no-bin 3.12\n"
+    fetched.parent.mkdir(parents=True)
+    fetched.touch()
+    assert environments.suitable_python(layout) == fetched
+    assert uv.read_text() == "python install --no-bin 3.12\n"
+
+
+def test_a_python_that_cannot_be_fetched_is_a_sentence(
+    layout: Layout, uv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    (layout.root / "uv-says").write_text("error: error sending request for url")
+    with pytest.raises(
+        Problem, match=r"3\.14, newer than the locks.*cannot be reached.*Install Python 3\.11"
+    ):
+        environments.suitable_python(layout)
 
 
 def test_a_missing_lock_is_named(layout: Layout, uv: Path) -> None:
