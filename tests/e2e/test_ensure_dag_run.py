@@ -122,6 +122,25 @@ def test_clearing_a_waiting_parent_leaves_the_stage_alone(stack: Stack, room: Ro
     assert task(stack, PARENT, run_id, "stage").try_number == 2
 
 
+def test_a_stage_that_ends_while_its_parent_is_cleared_is_taken(
+    stack: Stack, room: Room, run_id: str
+) -> None:
+    """The stage may be faster than the cleared task's next try: its work is not done twice."""
+    room.tell("wait")
+    start(stack, run_id)
+    until_stage_runs(stack, room)
+    until_deferred(stack, run_id)
+    stack.airflow.pause(PARENT, paused=True)
+    try:
+        stack.airflow.clear(PARENT, run_id)
+        room.tell()
+        assert end(stack, STAGE, f"parent__{run_id}") == "success"
+    finally:
+        stack.airflow.pause(PARENT, paused=False)
+    assert end(stack, PARENT, run_id) == "success"
+    assert room.ran() == ["first", "second"]
+
+
 def test_clearing_a_green_parent_runs_the_stage_again(stack: Stack, room: Room, run_id: str) -> None:
     """Clearing means: do it again, all of it."""
     start(stack, run_id)

@@ -7,15 +7,17 @@ restarts even one that is running. Neither survives a worker's death. This one l
     none                  asked for the first time                         start it
     queued, running       an earlier attempt of this task, or a person,    wait for it
                           has started or cleared it
-    success               this task waited for it when its worker died     take it
+    success               this task waited for it when its worker died,    take it
+                          or when it was cleared
                           this task failed with it, and a person has       take it: the stage was mended
                           mended the stage since
-                          anything else: this task was cleared             clear all of it and wait
+                          anything else: this task was green and cleared   clear all of it and wait
     failed                this task waited for it when its worker died     fail with its error
                           anything else: this task was cleared             clear all of it and wait
 
-To tell a retry from a clear, an attempt leaves in Airflow's task state store up to which try it was allowed
-to go: a retry is allowed as much, a cleared task more.
+An attempt leaves a record in Airflow's task state store, which goes when the task succeeds: a task without
+one that finds a finished run was green, and has been cleared. To tell a retry from a clear, the record says
+up to which try the attempt was allowed to go: a retry is allowed as much, a cleared task more.
 
 Drawbacks: a task may clear a whole run only, not the failed part of it. To run again only what failed,
 clear the failed task of the stage, then clear the parent's task, which waits for the stage or takes it. And
@@ -28,6 +30,7 @@ from __future__ import annotations
 import math
 from typing import Any, NoReturn
 
+from airflow.providers.common.compat.sdk import conf as settings
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.triggers.external_task import DagStateTrigger
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, ErrorType
@@ -37,7 +40,6 @@ from aws_ml.callbacks import ERROR
 from aws_ml.waiters import patience
 
 LIFE = "life"  # key in the task state store
-FAILED_WITH_CHILD = "failed with its child"
 XCOM_RUN_ID = "trigger_run_id"  # where the operator's link to the child run looks
 
 
@@ -87,16 +89,16 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         self._refuse_paused(ti)
         life = context["task_state_store"].get(LIFE) or {}
         is_retry = life.get("max_tries") == ti.max_tries
-        failed_with_child = life.get("state") == FAILED_WITH_CHILD
-        context["task_state_store"].set(LIFE, {"max_tries": ti.max_tries, "state": "waiting"})
+        context["task_state_store"].set(LIFE, {"max_tries": ti.max_tries})
 
         state = self._state_of_child(ti, run_id)
         ti.xcom_push(key=XCOM_RUN_ID, value=run_id)
         if state in ("queued", "running"):
             self.log.info("%s is %s already: waiting for it", self._child(run_id), state)
             self._wait(run_id)
-        if state == "success" and (is_retry or failed_with_child):
+        if state == "success" and life:
             self.log.info("%s has succeeded already: taking it", self._child(run_id))
+            self._forget(context)
             return run_id
         if state == "failed" and is_retry:
             self._fail(context, run_id)
@@ -114,7 +116,13 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         if event[1].get(run_id) != "success":
             self._fail(context, run_id)
         self.log.info("%s has succeeded", self._child(run_id))
+        self._forget(context)
         return run_id
+
+    def _forget(self, context: Any) -> None:
+        """Drop the record, where Airflow itself does not, so that a green task that is cleared runs anew."""
+        if not settings.getboolean("state_store", "clear_on_success", fallback=False):
+            context["task_state_store"].delete(LIFE)
 
     def _refuse_paused(self, ti: Any) -> None:
         try:
@@ -162,7 +170,6 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
     def _fail(self, context: Any, run_id: str) -> NoReturn:
         """Fail for good, naming the stage, the tasks that failed and what they said."""
         ti = context["ti"]
-        context["task_state_store"].set(LIFE, {"max_tries": ti.max_tries, "state": FAILED_WITH_CHILD})
         states = ti.get_task_states(dag_id=self.trigger_dag_id, run_ids=[run_id]).get(run_id, {})
         failed = sorted(task_id for task_id, state in states.items() if state == "failed")
         if not failed:
