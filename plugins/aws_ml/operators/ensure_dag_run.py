@@ -85,7 +85,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
     def execute(self, context: Any) -> str:
         """Start, join, take or clear the run, as the module's table says."""
         ti, run_id = context["ti"], str(self.trigger_run_id)
-        self.poke_interval = math.ceil(patience.poll_seconds(self.poll_seconds))
+        self.poke_interval = math.ceil(patience.poll_seconds(self.poll_seconds))  # the stock operator's own
         self._refuse_paused(ti)
         life = context["task_state_store"].get(LIFE) or {}
         is_retry = life.get("max_tries") == ti.max_tries
@@ -111,9 +111,17 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         return run_id
 
     def execute_complete(self, context: Any, event: tuple[str, dict[str, Any]]) -> str:
-        """Judge the finished run."""
-        run_id = str(event[1]["run_ids"][0])
-        if event[1].get(run_id) != "success":
+        """Judge the finished run by its own state, not by the event.
+
+        SQLite gives a deleted trigger's number to the next one, and Airflow knows triggers by number: the
+        late event of a cleared task's trigger wakes another task, for a run that is not its own.
+        """
+        run_id = str(self.trigger_run_id)
+        state = self._state_of_child(context["ti"], run_id)
+        if state in ("queued", "running"):
+            self.log.info("%s is still %s: waiting on", self._child(run_id), state)
+            self._wait(run_id)
+        if state != "success":
             self._fail(context, run_id)
         self.log.info("%s has succeeded", self._child(run_id))
         self._forget(context)
@@ -162,7 +170,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
                 states=[*self.allowed_states, *self.failed_states],
                 execution_dates=None,
                 run_ids=[run_id],
-                poll_interval=self.poke_interval,
+                poll_interval=math.ceil(patience.poll_seconds(self.poll_seconds)),
             ),
             method_name="execute_complete",
         )
