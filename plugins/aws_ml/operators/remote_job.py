@@ -138,7 +138,7 @@ class RemoteWork(Operator):
                     botocore_config=self.botocore_config,
                 ),
                 method_name="resume",
-                kwargs={"handle": handle, "then": then, "state": state},
+                kwargs={"handle": handle, "then": then, "state": state, "stop_on_kill": stop_on_kill},
                 timeout=self.execution_timeout,
             )
         if not self.deferrable:
@@ -146,13 +146,19 @@ class RemoteWork(Operator):
         return getattr(self, then)(context, handle=handle, **state)
 
     def resume(
-        self, context: Context, event: Mapping[str, Any], handle: Handle, then: str, state: dict[str, Any]
+        self,
+        context: Context,
+        event: Mapping[str, Any],
+        handle: Handle,
+        then: str,
+        state: dict[str, Any],
+        *,
+        stop_on_kill: bool = True,
     ) -> Any:
-        """Go on after the trigger fired."""
+        """Go on after the trigger fired; or wait on, since Airflow on SQLite may deliver another's event."""
         if error := event.get("error"):
             raise RemoteJobUnreachable(self._called(handle), error)
-        self._to_stop = handle
-        return getattr(self, then)(context, handle=handle, **state)
+        return self.follow(context, handle, then, stop_on_kill=stop_on_kill, **state)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral; a deferral that ran into execution_timeout stops its work first."""
