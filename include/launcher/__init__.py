@@ -2,7 +2,7 @@
 
 Two programs, because the first has nothing to lean on:
 
-    python3 -m launcher COMMAND              any Python 3.11 or 3.12, standard library only
+    python3 -m launcher COMMAND              any Python from 3.11 on, standard library only
       environments.py                          uv, .venv, .venv-jobs from hashed locks; skipped when right
     becomes
     .venv/bin/python -m launcher.session COMMAND     has boto3
