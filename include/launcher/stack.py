@@ -6,6 +6,7 @@ Both `make run` and the tests from the outside use it, so what is tested is what
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ class Stack:
         self._refuse_or_clear_leftovers()
         require_space(self.choices.layout.home, DISK_NEEDED_GB, "a run")
         self.aws_port = free_port(self.choices.ports.stand_in, "AWS_PORT")
-        self.airflow_port = free_port(self.choices.ports.airflow, "PORT")
+        self.airflow_port = free_port(self.choices.ports.airflow, "PORT", but=self.aws_port)
         airflow_setup.prepare_home(self.choices.layout)
         self.start_stand_in()
         self.start_airflow()
@@ -168,11 +169,25 @@ class Stack:
             stop_recorded(self.choices.layout.processes_file)
 
 
-def free_port(wanted: int, option: str) -> int:
+_OWN_PORTS = range(20_000, 20_400)  # below the ports that Linux gives to outgoing connections
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def free_port(wanted: int, option: str, *, but: int = 0) -> int:
     """The wanted port if it is free, or any free one for 0.
+
+    Not one that the kernel picks: it also gives those to outgoing connections, so that by the time a slow
+    server binds, its port may be taken.
 
     :raises Problem: it is taken; names the option to choose another
     """
+    if wanted == 0:
+        wanted = secrets.choice([port for port in _OWN_PORTS if port != but and _is_free(port)])
     with socket.socket() as probe:
         # As servers do: a connection of an earlier run that is still closing does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
