@@ -20,6 +20,7 @@ from aws_ml.schema import Bias, Bounds, Cell, Column, Workflow
 RESERVED_COLUMNS = {
     "dt": "the partition's date",
     "row_id": "the row's file and line, where a workflow has no key",
+    "sample_weight": "what the mitigation job says a row counts for",
 }
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -192,6 +193,37 @@ def check_facets(workflow: Workflow) -> Iterator[Problem]:
             )
 
 
+def check_facet_choices(workflow: Workflow) -> Iterator[Problem]:
+    """Intersections and mitigation name declared facets, each once, and an engine that can do it."""
+    bias = workflow.bias
+    known = [facet.column for facet in bias.facets]
+    chosen: list[tuple[KeyPath, Sequence[str]]] = [
+        (("bias", "intersections", index, "facets"), both.facets)
+        for index, both in enumerate(bias.intersections)
+    ]
+    chosen.append((("bias", "mitigation", "facets"), bias.mitigation.facets or []))
+    for path, names in chosen:
+        for place, name in enumerate(names):
+            if name not in known:
+                yield Problem((*path, place), found(name, one_of(known, name)))
+            if name in names[:place]:
+                yield Problem((*path, place), f"found {name} for the second time; allowed: each facet once")
+    if bias.intersections and bias.engine == "managed":
+        yield Problem(
+            ("bias", "intersections"),
+            "found with `engine: managed`; allowed: with `engine: portable` only, "
+            "because Clarify measures one column at a time",
+        )
+    seen: list[set[str]] = []
+    for index, both in enumerate(bias.intersections):
+        if set(both.facets) in seen:
+            yield Problem(
+                ("bias", "intersections", index, "facets"),
+                f"found {' and '.join(both.facets)} for the second time; allowed: each group once",
+            )
+        seen.append(set(both.facets))
+
+
 def check_metrics(workflow: Workflow) -> Iterator[Problem]:
     """Metrics exist, and their bounds lie in their ranges."""
     bias = workflow.bias
@@ -205,6 +237,8 @@ def check_metrics(workflow: Workflow) -> Iterator[Problem]:
     yield from check_bounds(bias, ("bias", "thresholds"), bias.thresholds)
     for index, facet in enumerate(bias.facets):
         yield from check_bounds(bias, ("bias", "facets", index, "thresholds"), facet.thresholds)
+    for index, both in enumerate(bias.intersections):
+        yield from check_bounds(bias, ("bias", "intersections", index, "thresholds"), both.thresholds)
 
 
 def check_bounds(bias: Bias, path: KeyPath, thresholds: Mapping[str, Bounds]) -> Iterator[Problem]:
@@ -297,7 +331,14 @@ def check_images(workflow: Workflow) -> Iterator[Problem]:
 
 
 # Columns that are named must exist before anything is asked about them.
-FIRST_CHECKS = [check_schedule, check_format, check_columns, check_references, check_metrics]
+FIRST_CHECKS = [
+    check_schedule,
+    check_format,
+    check_columns,
+    check_references,
+    check_metrics,
+    check_facet_choices,
+]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]
 OTHER_CHECKS = [check_texts, check_capacity, check_training, check_images]
 

@@ -198,6 +198,46 @@ class Paths:
         """Every metric with its bounds and verdict, and the gate's overall decision. JSON."""
         return f"{self.stage('ingest_analyze')}decision.json"
 
+    @property
+    def mitigation(self) -> str:
+        """All that the mitigation job makes."""
+        return f"{self.stage('ingest_analyze')}mitigation/"
+
+    @property
+    def mitigated_data(self) -> str:
+        """The curated rows with weights, or resampled. Parquet."""
+        return f"{self.mitigation}data/"
+
+    @property
+    def mitigated_bias(self) -> str:
+        """Bias, measured again on the mitigated rows: the same files as below ``bias``."""
+        return f"{self.mitigation}bias/"
+
+    @property
+    def mitigated_analysis(self) -> str:
+        """The second measurement, for machines."""
+        return f"{self.mitigated_bias}analysis.json"
+
+    @property
+    def mitigated_bias_report(self) -> str:
+        """The second measurement, for people."""
+        return f"{self.mitigated_bias}report.html"
+
+    @property
+    def mitigation_summary(self) -> str:
+        """Method, groups and weights, rows in and out, every metric before and after. JSON."""
+        return f"{self.mitigation}mitigation.json"
+
+    @property
+    def mitigation_report(self) -> str:
+        """Before and after side by side, and what it cost, for people."""
+        return f"{self.mitigation}report.html"
+
+    @property
+    def dataset(self) -> str:
+        """Which rows this run's models learn from: the curated or the mitigated ones. JSON."""
+        return f"{self.stage('ingest_analyze')}dataset.json"
+
     # prepare_transform
     @property
     def features(self) -> str:

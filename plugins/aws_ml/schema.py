@@ -102,14 +102,30 @@ class Facet(Part):
     thresholds: dict[str, Bounds] = {}  # for this facet, instead of the workflow's
 
 
+class Intersection(Part):
+    """A group that belongs to several facets at once, e.g. women over sixty."""
+
+    facets: Annotated[list[str], Field(min_length=2)]  # columns of ``bias.facets``
+    thresholds: dict[str, Bounds] = {}  # for this group, instead of the workflow's
+
+
+class Mitigation(Part):
+    """What the mitigation job does to rows whose labels are biased, where the gate sends them there."""
+
+    method: Literal["none", "reweighing", "resampling"]
+    facets: Annotated[list[str], Field(min_length=1)] | None  # columns of ``bias.facets``; null: all of them
+
+
 class Bias(Part):
     """Which bias is measured before training, how, and what is acceptable."""
 
     engine: Literal["managed", "portable"]  # Clarify's image, or the same analysis in a plain processing job
     facets: Annotated[list[Facet], Field(min_length=1)]
+    intersections: list[Intersection]  # only the portable engine can measure them
     group: str | None  # the groups within which CDDL compares
     metrics: Annotated[list[str], Field(min_length=1)]
     thresholds: dict[str, Bounds]
+    mitigation: Mitigation
     image_version: str
     instance_type: InstanceType
     volume_gb: Annotated[int, Field(ge=1, le=16384)]
@@ -250,6 +266,10 @@ class Workflow(Part):
         """The column of that name; a workflow that was loaded names no other."""
         return next(column for column in self.data.columns if column.name == name)
 
+    def facet(self, column: str) -> Facet:
+        """The facet of that column; a workflow that was loaded names no other."""
+        return next(facet for facet in self.bias.facets if facet.column == column)
+
     def origin(self, *path: str | int) -> str:
         """Which file says the value at a key path, e.g. ``loan_approval.yaml: evaluation.minimum``."""
         return f"{self._origins.get(path, f'{self.name}.yaml')}: {path_text(path)}"
@@ -261,20 +281,31 @@ class Workflow(Part):
     def bias_bounds(self) -> list[dict[str, Any]]:
         """What the bias gate needs, as plain JSON: one entry per facet and metric, in the file's order.
 
+        Intersections come after the facets, each as a facet of its own: ``sex & age``.
+
         ``{"facet", "group", "metric", "minimum", "maximum", "minimum_origin", "maximum_origin"}``; a bound
         that is not set, and its origin, are null. A facet's own thresholds replace the workflow's.
         """
+        measured: list[tuple[str, str, dict[str, Bounds], KeyPath]] = [
+            (facet.column, facet_text(facet), facet.thresholds, ("facets", index))
+            for index, facet in enumerate(self.bias.facets)
+        ]
+        measured += [
+            (
+                " & ".join(both.facets),  # as the portable engine names it in analysis.json
+                " and ".join(facet_text(self.facet(column)) for column in both.facets),
+                both.thresholds,
+                ("intersections", index),
+            )
+            for index, both in enumerate(self.bias.intersections)
+        ]
         entries = []
-        for index, facet in enumerate(self.bias.facets):
+        for name, group, thresholds, place in measured:
             for metric in self.bias.metrics:
-                bounds = facet.thresholds.get(metric) or self.bias.thresholds.get(metric, Bounds())
-                own: KeyPath = ("facets", index) if metric in facet.thresholds else ()
+                bounds = thresholds.get(metric) or self.bias.thresholds.get(metric, Bounds())
+                own: KeyPath = place if metric in thresholds else ()
                 path = ("bias", *own, "thresholds", metric)
-                entry: dict[str, Any] = {
-                    "facet": facet.column,
-                    "group": facet_text(facet),
-                    "metric": metric,
-                }
+                entry: dict[str, Any] = {"facet": name, "group": group, "metric": metric}
                 for end in ("minimum", "maximum"):
                     entry[end] = getattr(bounds, end)
                     entry[f"{end}_origin"] = None if entry[end] is None else self.origin(*path, end)

@@ -129,6 +129,29 @@ def test_the_good_file_is_good() -> None:
         ({"bias__facets__1__column": "approved"}, "bias.facets[1].column", "other than the label"),
         ({"bias__facets__1": {"column": "sex", "values": ["male"]}}, "bias.facets[1].column", "second time"),
         ({"bias__facets": []}, "bias.facets", "at least 1 item"),
+        # intersections and mitigation
+        ({"bias__mitigation__method": "relabel"}, "bias.mitigation.method", "'none', 'reweighing' or 'resa"),
+        ({"bias__mitigation__facets": ["gender"]}, "bias.mitigation.facets[0]", "allowed: sex, age"),
+        ({"bias__mitigation__facets": ["sex", "sex"]}, "bias.mitigation.facets[1]", "second time"),
+        ({"bias__mitigation__facets": []}, "bias.mitigation.facets", "at least 1 item"),
+        ({"bias__intersections": [{"facets": ["sex", "age"]}]}, "bias.intersections", "`engine: portable`"),
+        ({"bias__intersections": [{"facets": ["sex"]}]}, "bias.intersections[0].facets", "at least 2 items"),
+        (
+            {"bias__intersections": [{"facets": ["sex", "region"]}]},
+            "bias.intersections[0].facets[1]",
+            'found "region"; allowed: sex, age',
+        ),
+        (
+            {"bias__intersections": [{"facets": ["sex", "age"]}, {"facets": ["age", "sex"]}]},
+            "bias.intersections[1].facets",
+            "age and sex for the second time",
+        ),
+        (
+            {"bias__intersections": [{"facets": ["sex", "age"], "thresholds": {"CI": {"maximum": 2}}}]},
+            "bias.intersections[0].thresholds.CI.maximum",
+            "a number from -1 to 1",
+        ),
+        ({"data__columns__6__name": "sample_weight"}, "data.columns[6].name", "reserved"),
         # metrics and thresholds
         ({"bias__metrics": ["CI", "DPLL"]}, "bias.metrics[1]", r"allowed: CI, DPL, .*did you mean DPL\?"),
         ({"bias__thresholds__DPL__maximum": 3}, "bias.thresholds.DPL.maximum", "a number from -1 to 1"),
@@ -354,6 +377,20 @@ def test_bias_bounds_follow_facets_and_metrics() -> None:
     assert (of_age["group"], of_age["metric"], of_age["minimum"]) == ("age > 60", "CI", None)
     assert of_age["maximum_origin"] == "loan_approval.yaml: bias.facets[1].thresholds.CI.maximum"
     json.dumps(bounds, allow_nan=False)
+
+
+def test_intersections_are_bounded_like_facets() -> None:
+    data = copy.deepcopy(GOOD)
+    data["bias"]["engine"] = "portable"
+    data["bias"]["intersections"] = [{"facets": ["sex", "age"], "thresholds": {"CI": {"maximum": 0.99}}}]
+    bounds = parse("loan_approval.yaml", yaml.safe_dump(data), DEFAULTS).bias_bounds()
+    assert len(bounds) == 3 * 8
+    both = bounds[16:]
+    assert {(entry["facet"], entry["group"]) for entry in both} == {
+        ("sex & age", "sex = female and age > 60")
+    }
+    assert both[0]["maximum_origin"] == "loan_approval.yaml: bias.intersections[0].thresholds.CI.maximum"
+    assert both[1]["maximum_origin"] == "loan_approval.yaml: bias.thresholds.DPL.maximum"
 
 
 def test_models_hold_no_number() -> None:
