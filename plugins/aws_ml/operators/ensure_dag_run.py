@@ -28,7 +28,8 @@ cleared.
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+import time
+from typing import Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import conf as settings
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -52,7 +53,7 @@ class StagePaused(AirflowFailException):
 
 
 class EnsureDagRunOperator(TriggerDagRunOperator):
-    """Make sure that a run of another DAG has happened, and wait for it without a worker.
+    """Make sure that a run of another DAG has happened, and wait for it; a long wait takes no worker.
 
     :param trigger_dag_id: the DAG to run
     :param trigger_run_id: the run's id; follows from this task's own run, never from the clock (templated)
@@ -60,6 +61,9 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
     :param poll_seconds: seconds between two looks at the run; the environment's AWS_ML_POLL_SECONDS wins
     :return: the run's id
     """
+
+    defer_after: ClassVar[float | None] = None
+    """Seconds to wait on the worker before the triggerer takes over; None: as `defer_after_seconds` says."""
 
     def __init__(
         self,
@@ -85,7 +89,6 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
     def execute(self, context: Any) -> str:
         """Start, join, take or clear the run, as the module's table says."""
         ti, run_id = context["ti"], str(self.trigger_run_id)
-        self.poke_interval = math.ceil(patience.poll_seconds(self.poll_seconds))  # the stock operator's own
         self._refuse_paused(ti)
         life = context["task_state_store"].get(LIFE) or {}
         is_retry = life.get("max_tries") == ti.max_tries
@@ -95,7 +98,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         ti.xcom_push(key=XCOM_RUN_ID, value=run_id)
         if state in ("queued", "running"):
             self.log.info("%s is %s already: waiting for it", self._child(run_id), state)
-            self._wait(run_id)
+            return self._wait(context, run_id)
         if state == "success" and life:
             self.log.info("%s has succeeded already: taking it", self._child(run_id))
             self._forget(context)
@@ -106,9 +109,9 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
             self.log.info(
                 "%s is %s and this task was cleared: clearing all of it", self._child(run_id), state
             )
-        self.reset_dag_run = state is not None
-        super().execute(context)  # always leaves by an exception, on which Airflow starts or clears the run
-        return run_id
+        self._start(run_id, clear=state is not None)
+        self.log.info("Started %s", self._child(run_id))
+        return self._wait(context, run_id)
 
     def execute_complete(self, context: Any, event: tuple[str, dict[str, Any]]) -> str:
         """Judge the finished run by its own state, not by the event.
@@ -116,11 +119,17 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         SQLite gives a deleted trigger's number to the next one, and Airflow knows triggers by number: the
         late event of a cleared task's trigger wakes another task, for a run that is not its own.
         """
-        run_id = str(self.trigger_run_id)
-        state = self._state_of_child(context["ti"], run_id)
-        if state in ("queued", "running"):
-            self.log.info("%s is still %s: waiting on", self._child(run_id), state)
-            self._wait(run_id)
+        return self._wait(context, str(self.trigger_run_id))
+
+    def _wait(self, context: Any, run_id: str) -> str:
+        """Wait for the run: a little on the worker, since a deferral costs seconds, then on the triggerer."""
+        seconds = patience.defer_after_seconds() if self.defer_after is None else self.defer_after
+        began = time.monotonic()
+        while (state := self._state_of_child(context["ti"], run_id)) in ("queued", "running"):
+            waited = time.monotonic() - began
+            if waited >= seconds:
+                self._defer(run_id)
+            time.sleep(min(patience.pause_on_worker(waited), seconds - waited))
         if state != "success":
             self._fail(context, run_id)
         self.log.info("%s has succeeded", self._child(run_id))
@@ -163,7 +172,7 @@ class EnsureDagRunOperator(TriggerDagRunOperator):
         if isinstance(answer, ErrorResponse) and answer.error != ErrorType.DAGRUN_ALREADY_EXISTS:
             raise AirflowRuntimeError(answer)
 
-    def _wait(self, run_id: str) -> NoReturn:
+    def _defer(self, run_id: str) -> NoReturn:
         self.defer(
             trigger=DagStateTrigger(
                 dag_id=self.trigger_dag_id,

@@ -51,6 +51,7 @@ from aws_ml.waiters.patience import (
     error_code,
     is_missing,
     is_transient,
+    pause_on_worker,
     poll_seconds,
 )
 
@@ -70,9 +71,6 @@ RECORD_KEY = "submission"
 
 START_SILENCE_SECONDS = 600.0
 """How long starting work is tried while AWS throttles, is unreachable or has no free run."""
-
-MAX_PAUSE_ON_WORKER = 2.0
-"""Longest pause in seconds between two looks while a deferrable task still holds its worker."""
 
 LOG_TAIL_LINES = 20
 """Lines of the job's own output that a failed task shows in its log."""
@@ -253,13 +251,13 @@ class RemoteWork(Operator):
     def _settled_soon(self, handle: Handle) -> bool:
         """Wait a little on the worker: a deferral costs seconds, and much work is over before that."""
         seconds = defer_after_seconds() if self.defer_after is None else self.defer_after
-        deadline, pause = time.monotonic() + seconds, 0.2
+        began = time.monotonic()
         while not self.kind.phase(self.describe(handle)).settled:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            waited = time.monotonic() - began
+            if waited >= seconds:
                 return False
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.5, MAX_PAUSE_ON_WORKER, poll_seconds(self.poll_seconds))
+            pause = min(pause_on_worker(waited), poll_seconds(self.poll_seconds))
+            time.sleep(min(pause, seconds - waited))
         return True
 
     def _wait(self, handle: Handle) -> None:

@@ -31,6 +31,9 @@ DEFER_AFTER_VARIABLE = "AWS_ML_DEFER_AFTER_SECONDS"
 DEFER_AFTER_SECONDS = 5.0
 """Without that variable. A deferral costs two to three seconds and a second start of the task."""
 
+FIRST_PAUSE_SECONDS = 0.1
+"""Shortest pause between two looks on the worker."""
+
 _TRANSIENT_CODES = frozenset(
     {
         "Throttling",
@@ -101,6 +104,14 @@ def poll_seconds(configured: float) -> float:
 def defer_after_seconds() -> float:
     """Seconds that a deferrable task waits on its worker before it defers."""
     return float(os.environ.get(DEFER_AFTER_VARIABLE) or DEFER_AFTER_SECONDS)
+
+
+def pause_on_worker(waited: float) -> float:
+    """Seconds until a task that still holds its worker looks again: a tenth of what it has `waited`.
+
+    So the end of short work is noticed at once, that of longer work a tenth of its time late at most.
+    """
+    return max(FIRST_PAUSE_SECONDS, waited * 0.1)
 
 
 class Patience:

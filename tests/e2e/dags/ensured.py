@@ -19,7 +19,9 @@ def room() -> Path:
 
 
 class MortalEnsureDagRunOperator(EnsureDagRunOperator):
-    """Its worker is killed when the stage is over, once, if it is told so."""
+    """It defers at once. Its worker is killed when the stage is over, once, if it is told so."""
+
+    defer_after = 0
 
     def execute_complete(self, context, event):
         if (room() / "die").exists():
