@@ -32,7 +32,7 @@ def secrets_of(layout: Layout) -> Secrets:
     if not path.exists():
         made = {
             "admin_password": new_secret()[:20],
-            "jwt_secret": new_secret(),
+            "jwt_secret": new_secret() + new_secret(),  # SHA-512 wants 64 bytes
             "fernet_key": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         }
         _write_private(path, json.dumps(made, indent=1))

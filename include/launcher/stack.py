@@ -155,7 +155,10 @@ class Stack:
         airflow_setup.note_database_is_current(layout)
 
     def _healthy(self) -> bool | None:
-        health = self.airflow.health()
+        airflow = self.airflow
+        if not airflow.takes_tasks():
+            return None
+        health = airflow.health()
         return True if all(health.get(part) == "healthy" for part in AIRFLOW_PARTS) else None
 
     def _refuse_or_clear_leftovers(self) -> None:
