@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE
+export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE ONLY
 LAUNCH = PYTHONPATH=include $(PYTHON) -m launcher
 
 .DEFAULT_GOAL := help

@@ -1,4 +1,8 @@
-"""`make bench`: how long, how much memory, how much time outside of jobs. Printed, never asserted."""
+"""`make bench`: how long, how much memory, how much time outside of jobs. Printed, never asserted.
+
+`make run` itself and the cost of DAG files are measured here; each part of the project has a program of its
+own in `tests/bench/`, which prints its table. `make bench ONLY=run,bias` measures some of them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from launcher import timing
@@ -36,7 +42,25 @@ class Measured:
 
 
 def bench(choices: Choices) -> int:
-    """Measure a fresh and a second `make run` in a copy of the project, and what DAG files cost to import."""
+    """Measure what `ONLY` names, or everything."""
+    parts: dict[str, Callable[[], None]] = {
+        "run": lambda: runs(choices),
+        "dags": lambda: dag_files(choices),
+        **{
+            file.stem: partial(program, choices, file.stem)
+            for file in sorted((choices.layout.root / "tests" / "bench").glob("[a-z]*.py"))
+        },
+    }
+    chosen = [name for name in os.environ.get("ONLY", "").split(",") if name] or list(parts)
+    if unknown := sorted(set(chosen) - set(parts)):
+        raise Problem(f"ONLY={','.join(unknown)}: there is no such benchmark; there are: {', '.join(parts)}.")
+    for name in chosen:
+        parts[name]()
+    return 0
+
+
+def runs(choices: Choices) -> None:
+    """A fresh and a second `make run`, in a copy of the project."""
     copy = choices.layout.home / "bench"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
@@ -59,12 +83,33 @@ def bench(choices: Choices) -> int:
     for stage in times:
         print(f"  {stage.stage:<26} {stage.seconds:7.1f}   {stage.outside_share:.0%}")
     total, inside = sum(stage.seconds for stage in times), sum(stage.in_jobs for stage in times)
-    print(f"  {'all':<26} {total:7.1f}   {1 - inside / total:.0%}")
+    print(f"  {'all':<26} {total:7.1f}   {1 - inside / total:.0%}", flush=True)
+
+
+def dag_files(choices: Choices) -> None:
+    """What importing each DAG file costs, against importing the operators that it uses."""
     print("\nDAG file                     seconds   ratio to importing the operators that it uses")
     for file in sorted((choices.layout.root / "dags").glob("*.py")):
         whole, operators = import_seconds(choices, file)
-        print(f"  {file.name:<26} {whole:7.2f}   {whole / operators:.2f}")
-    return 0
+        print(f"  {file.name:<26} {whole:7.2f}   {whole / operators:.2f}", flush=True)
+
+
+def program(choices: Choices, name: str) -> None:
+    """One program of `tests/bench`, in the jobs' environment.
+
+    :raises Problem: it failed
+    """
+    root = choices.layout.root
+    path = os.pathsep.join(str(part) for part in (root / "include", root / "plugins", root))
+    print(f"\nbench         {name} …", flush=True)
+    done = subprocess.run(
+        [str(choices.layout.jobs_python), "-m", f"tests.bench.{name}"],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": path},
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Problem(f"The benchmark {name} failed.")
 
 
 def make_run(folder: Path, name: str) -> Measured:
