@@ -29,6 +29,7 @@ KEYS = (
     "excluded_columns",
     "methods",
 )
+INTERSECTIONS = "facet_intersections"  # our own key, see jobs.bias.measure
 KEYS_OF_CLARIFY_ONLY = (
     "dataset_uri",
     "facet_dataset_uri",
@@ -68,13 +69,21 @@ class AnalysisConfig:
     label: str | int  # column name or position; for JSON lines with `features` a JMESPath
     label_values: tuple[Any, ...]  # the positive ones, or one threshold
     facets: tuple[Facet, ...]
+    intersections: tuple[tuple[Facet, ...], ...]  # each a group of rows that are in all of its facets
     group_variable: str | int | None
     metrics: tuple[str, ...]  # sorted short names
     report_name: str
     report_title: str
 
+    @property
+    def columns(self) -> list[str | int]:
+        """Every column that is looked at, by name or position."""
+        crossed = [facet for facets in self.intersections for facet in facets]
+        group = [] if self.group_variable is None else [self.group_variable]
+        return [self.label, *(facet.column for facet in (*self.facets, *crossed)), *group]
+
     @classmethod
-    def read(cls, path: Path) -> AnalysisConfig:
+    def read(cls, path: Path, intersections: bool = False) -> AnalysisConfig:
         """Read and check the file. Raises ConfigError."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -84,13 +93,17 @@ class AnalysisConfig:
             raise ConfigError(f"{path.name} is not JSON in UTF-8: {error}") from error
         if not isinstance(document, dict):
             raise ConfigError(f"{path.name} must hold an object, not {_kind(document)}")
-        return cls.of(document)
+        return cls.of(document, intersections)
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> AnalysisConfig:
-        """Check an analysis configuration. Raises ConfigError."""
+    def of(cls, document: Mapping[str, Any], intersections: bool = False) -> AnalysisConfig:
+        """Check an analysis configuration. Raises ConfigError.
+
+        :param intersections: whether `facet_intersections` is known; Clarify does not know it
+        """
         given = {key: value for key, value in document.items() if value is not None}
-        _refuse_unknown(given, "", KEYS, KEYS_OF_CLARIFY_ONLY)
+        known = (*KEYS, INTERSECTIONS) if intersections else KEYS
+        _refuse_unknown(given, "", known, KEYS_OF_CLARIFY_ONLY)
         if given.get("version", "1.0") != "1.0":
             raise ConfigError(f"version is {given['version']!r}; expected '1.0'")
         dataset_type = _of_type(given, "dataset_type", str)
@@ -115,7 +128,8 @@ class AnalysisConfig:
             features=features,
             label=_column(given, "label", ""),
             label_values=_values(given, "label_values_or_threshold", "", needed=True),
-            facets=_facets(given),
+            facets=_facets(_of_type(given, "facet", list), "facet"),
+            intersections=_intersections(_of_type(given, INTERSECTIONS, list, [])),
             group_variable=_column(given, "group_variable", "") if "group_variable" in given else None,
             metrics=_metrics(methods),
             report_name=name,
@@ -123,19 +137,31 @@ class AnalysisConfig:
         )
 
 
-def _facets(given: Mapping[str, Any]) -> tuple[Facet, ...]:
-    facets = _of_type(given, "facet", list)
+def _facets(facets: list[Any], key: str) -> tuple[Facet, ...]:
     if not facets:
-        raise ConfigError("facet is empty; expected at least one column")
+        raise ConfigError(f"{key} is empty; expected at least one column")
     read = []
     for index, facet in enumerate(facets):
-        where = f"facet[{index}]."
+        where = f"{key}[{index}]"
         if not isinstance(facet, dict):
-            raise ConfigError(f"facet[{index}] is {_kind(facet)}; expected an object with name_or_index")
-        _refuse_unknown(facet, where, ("name_or_index", "value_or_threshold"), ())
-        read.append(
-            Facet(_column(facet, "name_or_index", where), _values(facet, "value_or_threshold", where))
-        )
+            raise ConfigError(f"{where} is {_kind(facet)}; expected an object with name_or_index")
+        _refuse_unknown(facet, f"{where}.", ("name_or_index", "value_or_threshold"), ())
+        column = _column(facet, "name_or_index", f"{where}.")
+        read.append(Facet(column, _values(facet, "value_or_threshold", f"{where}.")))
+    return tuple(read)
+
+
+def _intersections(crossings: list[Any]) -> tuple[tuple[Facet, ...], ...]:
+    read = []
+    for index, crossing in enumerate(crossings):
+        where = f"{INTERSECTIONS}[{index}]"
+        if not isinstance(crossing, list) or len(crossing) < 2:
+            raise ConfigError(f"{where} must be a list of at least two facets")
+        facets = _facets(crossing, where)
+        for place, facet in enumerate(facets):
+            if not facet.values:
+                raise ConfigError(f"{where}[{place}].value_or_threshold is missing: it says whom to cross")
+        read.append(facets)
     return tuple(read)
 
 

@@ -4,45 +4,67 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from jobs.bias.config import AnalysisConfig, ConfigError
+from jobs.bias.selection import whole_numbers
 from jobs.processing.job import JobError
 
 LABEL = "LABEL_0"  # Clarify's name of a label that has none
 
 
 def read(folder: Path, config: AnalysisConfig) -> pd.DataFrame:
-    """All rows of all files below the folder. Raises JobError if there are none or they cannot be read."""
+    """All rows of all files below the folder, of the columns that the configuration names.
+
+    Text in Parquet becomes pandas categories: a number a row and each text once. Raises JobError if there are
+    no rows or they cannot be read.
+    """
     files = sorted(
         path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_"))
     )
     if not files:
         raise JobError(f"the dataset is empty: there is no file in {folder}")
-    read_file = {
-        "text/csv": _csv,
-        "application/x-parquet": _parquet,
-        "application/jsonlines": _json_lines,
-    }[config.dataset_type]
-    frames = []
-    for path in files:
-        try:
-            frames.append(read_file(path, config))
-        except (ValueError, OSError) as error:  # what pandas, pyarrow, json and the decoder raise
-            raise JobError(f"{path.name} is not {config.dataset_type} as expected: {error}") from error
-    for path, frame in zip(files, frames, strict=True):
-        if list(frame.columns) != list(frames[0].columns):
-            raise JobError(
-                f"{path.name} has the columns {_listed(frame)}, but {files[0].name} has {_listed(frames[0])}"
-            )
-    rows = pd.concat(frames, ignore_index=True)
+    if config.dataset_type == "application/x-parquet":
+        rows = _parquet(files, config)
+    else:
+        read_file = {"text/csv": _csv, "application/jsonlines": _json_lines}[config.dataset_type]
+        frames = []
+        for path in files:
+            with _as_expected(path, config):
+                frames.append(read_file(path, config))
+        for path, frame in zip(files, frames, strict=True):
+            _require_same(path, list(frame.columns), files[0], list(frames[0].columns))
+        rows = pd.concat(frames, ignore_index=True)
     if rows.empty:
         raise JobError("the dataset holds no rows")
     return rows
+
+
+@contextmanager
+def _as_expected(path: Path, config: AnalysisConfig) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:  # what pandas, pyarrow, json and the decoder raise
+        raise JobError(f"{path.name} is not {config.dataset_type} as expected: {error}") from error
+
+
+def _require_same(path: Path, names: list[Any], first: Path, expected: list[Any]) -> None:
+    if names != expected:
+        raise JobError(
+            f"{path.name} has the columns {', '.join(map(str, names))}, "
+            f"but {first.name} has {', '.join(map(str, expected))}"
+        )
+
+
+def _needed(names: list[Any], config: AnalysisConfig) -> list[Any]:
+    """The columns to read. All, where one is named by position or is not there: then a message lists them."""
+    wanted = set(config.columns)
+    return [name for name in names if name in wanted] if wanted <= set(names) else names
 
 
 def column(rows: pd.DataFrame, wanted: str | int, what: str) -> pd.Series:
@@ -76,6 +98,9 @@ def _csv(path: Path, config: AnalysisConfig) -> pd.DataFrame:
         path,
         header=0 if has_header else None,
         names=headers,
+        usecols=_needed(first if headers is None else headers, config)
+        if len(set(first)) == len(first)
+        else None,
         encoding="utf-8-sig",
         keep_default_na=False,  # "NA" may be North America; only an empty field is missing
         na_values=[""],
@@ -83,17 +108,42 @@ def _csv(path: Path, config: AnalysisConfig) -> pd.DataFrame:
     )
 
 
-def _parquet(path: Path, config: AnalysisConfig) -> pd.DataFrame:
-    import pyarrow.parquet as pq  # only this format needs it
+def _parquet(files: Sequence[Path], config: AnalysisConfig) -> pd.DataFrame:
+    """Column by column, so that no more than one of them is in memory twice."""
+    import pyarrow as pa  # only this format needs it
+    import pyarrow.parquet as pq
 
-    rows: pd.DataFrame = pq.ParquetFile(str(path)).read().to_pandas()
-    if config.headers is not None:
-        if len(config.headers) != len(rows.columns):
-            raise JobError(
-                f"{path.name} has {len(rows.columns)} columns, but headers names {len(config.headers)}"
-            )
-        rows.columns = pd.Index(config.headers)
-    return rows
+    schemas = []
+    for path in files:
+        with _as_expected(path, config):
+            schemas.append(pq.ParquetFile(str(path)).schema_arrow)
+    for path, schema in zip(files, schemas, strict=True):
+        _require_same(path, schema.names, files[0], schemas[0].names)
+    written = schemas[0].names
+    names = written if config.headers is None else list(config.headers)
+    if len(names) != len(written):
+        raise JobError(f"{files[0].name} has {len(written)} columns, but headers names {len(names)}")
+    places = dict(zip(names, written, strict=True))
+    columns = {}
+    for name in _needed(names, config):
+        source = places[name]
+        parts = []
+        for path, schema in zip(files, schemas, strict=True):
+            kind = schema.field(source).type
+            text = [source] if pa.types.is_string(kind) or pa.types.is_large_string(kind) else []
+            with _as_expected(path, config):
+                parts.append(pq.ParquetFile(str(path), read_dictionary=text).read(columns=[source]))
+        with _as_expected(files[0], config):
+            table = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+            columns[name] = _plain(table.column(source).to_pandas())
+    return pd.DataFrame(columns, copy=False)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Text that may turn out to be numbers as Clarify sees it: not as categories."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and whole_numbers(column.cat.categories.to_series()):
+        return column.astype(object)
+    return column
 
 
 def _json_lines(path: Path, config: AnalysisConfig) -> pd.DataFrame:

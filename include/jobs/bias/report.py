@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from jobs.bias.pretraining import PRETRAINING, Sample
+from jobs.bias.contingency import POSITIVE, Table
+from jobs.bias.pretraining import PRETRAINING
 from jobs.bias.registry import Metric
 
 
@@ -17,21 +18,21 @@ class Counts:
 
     column: str
     value: str  # which rows the facet has
-    facet_rows: int
-    facet_positives: int
-    other_rows: int
-    other_positives: int
+    facet_rows: float  # whole, unless rows have weights
+    facet_positives: float
+    other_rows: float
+    other_positives: float
 
     @classmethod
-    def of(cls, column: str, value: str, sample: Sample) -> Counts:
-        """Count a sample's rows."""
+    def of(cls, column: str, value: str, table: Table) -> Counts:
+        """Read a table's sums."""
         return cls(
             column=column,
             value=value,
-            facet_rows=int(sample.facet.sum()),
-            facet_positives=int((sample.facet & sample.positive).sum()),
-            other_rows=int((~sample.facet).sum()),
-            other_positives=int((~sample.facet & sample.positive).sum()),
+            facet_rows=float(table.of_facet.sum()),
+            facet_positives=float(table.of_facet[POSITIVE]),
+            other_rows=float(table.of_rest.sum()),
+            other_positives=float(table.of_rest[POSITIVE]),
         )
 
 
@@ -152,7 +153,7 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _percent(part: int, whole: int) -> str:
+def _percent(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else "none"
 
 

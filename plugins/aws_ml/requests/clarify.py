@@ -38,6 +38,14 @@ def analysis_config(workflow: Workflow) -> dict[str, Any]:
     }
     if bias.group is not None:
         config["group_variable"] = bias.group
+    if bias.intersections:  # not Clarify's; a workflow has them with the portable engine only
+        config["facet_intersections"] = [
+            [
+                {"name_or_index": column, "value_or_threshold": chosen(workflow.facet(column))}
+                for column in both.facets
+            ]
+            for both in bias.intersections
+        ]
     return config
 
 
@@ -65,7 +73,7 @@ def measure_bias(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
         program = {
             "AppSpecification": {
                 "ImageUri": run.image("scikit-learn", workflow.processing.scikit_learn_version),
-                "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/jobs/bias/clarify.py"],
+                "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/jobs/bias/measure.py"],
             },
             "Environment": {"PYTHONPATH": CODE_FOLDER},
             "ProcessingInputs": [s3_input("code", paths.uri(code)), *inputs],

@@ -28,7 +28,8 @@ def mitigate(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
         script="mitigate.py",
         image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
         code=code,
-        inputs={"curated": paths.uri(paths.curated)},
+        # With the first measurement comes its question, which is asked again.
+        inputs={"curated": paths.uri(paths.curated), "bias": paths.uri(paths.bias)},
         outputs={
             "data": paths.uri(paths.mitigated_data),
             "bias": paths.uri(paths.mitigated_bias),

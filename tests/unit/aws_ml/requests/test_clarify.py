@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aws_ml.requests.clarify import analysis_config, measure_bias
+from aws_ml.schema import Intersection
 from aws_ml.workflow import load_workflow
 from tests.unit.aws_ml.rendering import rendered
 
@@ -33,6 +34,18 @@ def test_a_threshold_is_the_one_value_of_its_facet() -> None:
     assert facets[1] == {"name_or_index": "age", "value_or_threshold": [60]}
 
 
+def test_crossed_facets_are_asked_for_with_their_values() -> None:
+    both = Intersection(facets=["sex", "age"])
+    bias = LOAN.bias.model_copy(update={"engine": "portable", "intersections": [both]})
+    assert analysis_config(LOAN.model_copy(update={"bias": bias}))["facet_intersections"] == [
+        [
+            {"name_or_index": "sex", "value_or_threshold": ["female"]},
+            {"name_or_index": "age", "value_or_threshold": [60]},
+        ]
+    ]
+    assert "facet_intersections" not in analysis_config(LOAN)  # Clarify would refuse the key
+
+
 def test_without_a_group_none_is_sent() -> None:
     bias = LOAN.bias.model_copy(update={"group": None})
     assert "group_variable" not in analysis_config(LOAN.model_copy(update={"bias": bias}))
@@ -59,7 +72,7 @@ def test_the_portable_engine_asks_the_same_question_of_our_own_program() -> None
     portable = rendered(LOAN, measure_bias(LOAN.model_copy(update={"bias": bias})))
     application = portable.pop("AppSpecification")
     assert "sagemaker-scikit-learn" in application["ImageUri"]
-    assert application["ContainerEntrypoint"][-1].endswith("/code/jobs/bias/clarify.py")
+    assert application["ContainerEntrypoint"][-1].endswith("/code/jobs/bias/measure.py")
     assert portable.pop("Environment") == {"PYTHONPATH": "/opt/ml/processing/input/code"}
     code, *others = portable.pop("ProcessingInputs")
     assert code["InputName"] == "code"
