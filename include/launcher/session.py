@@ -171,21 +171,26 @@ def check(choices: Choices) -> int:
         "tests/unit/sample_data",
         "tests/contract/local_aws",
     ]
+    outside_tests = ["tests/e2e"]
     airflow_code = ["plugins", "dags", "include/launcher"]
+    pytest = ["-m", "pytest", "-q"]
+    # A file's tests share what they have started, so they stay together.
+    both_cores = ["-n", "2", "--dist", "loadfile"]
     steps = {
         "lint": [airflow, "-m", "ruff", "check", "."],
         "format": [airflow, "-m", "ruff", "format", "--check", "."],
         "types (Airflow's side)": [airflow, "-m", "mypy", *airflow_code],
         "types (jobs' side)": [airflow, "-m", "mypy", "--python-executable", jobs, *jobs_code],
         "import rules": [str(choices.layout.airflow_python.with_name("lint-imports"))],
-        "tests (jobs' side)": [jobs, "-m", "pytest", "-q", *jobs_tests],
+        "tests (jobs' side)": [jobs, *pytest, *both_cores, *jobs_tests],
         "tests (Airflow's side)": [
             airflow,
-            "-m",
-            "pytest",
-            "-q",
-            *(f"--ignore={folder}" for folder in jobs_tests),
+            *pytest,
+            *both_cores,
+            *(f"--ignore={folder}" for folder in (*jobs_tests, *outside_tests)),
         ],
+        # Each starts a whole Airflow, which wants both cores for itself.
+        "tests (from the outside)": [airflow, *pytest, *outside_tests],
     }
     failed = []
     for name, command in steps.items():

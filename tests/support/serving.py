@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.sagemaker_jobs import ROLE, SCIKIT_LEARN
+from tests.support.sagemaker_jobs import ROLE, SCIKIT_LEARN, until
 from tests.support.stand_in import StandIn
 
 # Serves without any library, so that it starts fast: POST <expression> answers its value.
@@ -141,12 +141,18 @@ class Serving:
                 if time.monotonic() > deadline:
                     raise
 
-    def log_lines(self, endpoint: str) -> list[str]:
-        """All lines of the endpoint's containers."""
+    def until_logged(self, endpoint: str, wanted: str) -> list[str]:
+        """All lines of the endpoint's containers, once one of them has the wanted text: they come a little
+        after what they tell of."""
         logs = self.stand_in.client("logs")
         group = f"/aws/sagemaker/Endpoints/{endpoint}"
-        events = logs.filter_log_events(logGroupName=group, limit=1000)["events"]
-        return [event["message"] for event in events]
+
+        def lines() -> list[str] | None:
+            events = logs.filter_log_events(logGroupName=group, limit=1000)["events"]
+            messages = [event["message"] for event in events]
+            return messages if any(wanted in message for message in messages) else None
+
+        return until(lines, f"{wanted!r} in {group}")
 
 
 def _no_retries() -> Any:

@@ -150,7 +150,7 @@ def test_a_model_that_does_not_load(serving: Serving) -> None:
         "The primary container for production variant AllTraffic did not pass the ping health check."
     )
     assert "RuntimeError: no such model" in reason
-    assert any("in model_fn" in line for line in serving.log_lines(name))
+    assert serving.until_logged(name, "in model_fn")
     assert refused(lambda: serving.ask(name, "1"))[0] == "ValidationError"
     code, message = refused(
         lambda: serving.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
@@ -272,7 +272,7 @@ def test_a_killed_worker_is_started_again(serving: Serving, evaluating: str) -> 
     assert gone(before)
     assert int(serving.ask_until(evaluating, "os.getpid()")) != before
     assert serving.describe(evaluating)["EndpointStatus"] == "InService"
-    assert any("starting it again" in line for line in serving.log_lines(evaluating))
+    assert serving.until_logged(evaluating, "starting it again")
 
 
 def test_no_changes_while_it_changes(serving: Serving) -> None:

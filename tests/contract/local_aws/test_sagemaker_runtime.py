@@ -119,7 +119,7 @@ def test_an_error_of_the_model(serving: Serving, evaluating: str) -> None:
     message = response["Error"]["Message"]
     assert message.startswith('Received server error (500) from primary with message "')
     assert message.endswith(f"group={group} in account 000000000000 for more information.")
-    assert any("ZeroDivisionError" in line for line in serving.log_lines(evaluating))
+    assert serving.until_logged(evaluating, "ZeroDivisionError")
 
 
 def test_an_error_of_the_client(serving: Serving) -> None:
@@ -137,9 +137,8 @@ def test_a_model_that_hangs(serving: Serving, evaluating: str) -> None:
     """The server gives up, as gunicorn does, shows where it hung, and is started again."""
     assert model_error(serving, evaluating, "time.sleep(60)")["OriginalStatusCode"] == 500
     assert serving.ask_until(evaluating, "6 * 7") == "42"
-    lines = serving.log_lines(evaluating)
-    assert any("WORKER TIMEOUT" in line for line in lines)
-    assert any("in transform_fn" in line for line in lines)
+    assert serving.until_logged(evaluating, "WORKER TIMEOUT")
+    assert serving.until_logged(evaluating, "in transform_fn")
 
 
 def test_a_worker_that_dies_at_work(serving: Serving, evaluating: str) -> None:
@@ -164,9 +163,8 @@ def test_what_a_container_sees(serving: Serving, evaluating: str) -> None:
 def test_a_script_logs(serving: Serving, evaluating: str) -> None:
     """Both print() and logging.info() reach CloudWatch."""
     serving.ask_until(evaluating, "[print('printed'), __import__('logging').info('logged')]")
-    lines = serving.log_lines(evaluating)
-    assert "printed" in lines
-    assert any(line.endswith("root INFO logged") for line in lines)
+    assert "printed" in serving.until_logged(evaluating, "printed")
+    assert serving.until_logged(evaluating, "root INFO logged")
 
 
 def test_only_the_stand_in_reaches_the_worker(serving: Serving, evaluating: str) -> None:

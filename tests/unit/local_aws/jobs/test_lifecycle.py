@@ -16,7 +16,7 @@ LEGAL = [
     (kind, before, after)
     for kind, life in LIVES.items()
     for before, following in life.moves.items()
-    for after in following
+    for after in sorted(following)
 ]
 ILLEGAL = [
     (kind, before, after)
