@@ -2,46 +2,71 @@
 
 **What it does.** Waits for the day's files, lets a Glue crawler find out what lies there, cleans the files
 with a Glue job, makes the clean rows a partition of an Athena table, describes them, and measures with
-SageMaker Clarify whether the labels are biased before any model learns from them. Within the workflow's
-bounds the partition is published; beyond them the run stops.
+SageMaker Clarify whether the labels are biased before any model learns from them. A gate then takes one of
+four ways, as the workflow's bounds say: it publishes the partition, has its bias mitigated and measured
+again, asks a person, or stops. After mitigation a second gate publishes, asks or stops. Later stages learn
+only from what was published.
 
 **Reads.** `<workflow>/landing/dt=<day>/`
 
 **Writes.** `<workflow>/curated/dt=<day>/`, `<workflow>/quarantine/dt=<day>/` (refused rows, each with its
 reason), and below `<workflow>/runs/<day>/ingest_analyze/`: `cleaning.json`, `statistics/`, `bias/`
-(Clarify's report), `decision.json`. The Glue database of the workflow's name. Asset `<workflow>.curated`.
+(Clarify's report), `mitigation/` (mitigated rows and their report), `decision.json` (every number, who
+decided what, and which rows were accepted). The Glue database of the workflow's name. Asset
+`<workflow>.curated`.
 
 **Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
 
 **When it fails.** `wait_for_partition`: the day's files did not come within the workflow's
 `schedule.wait_hours`. `clean_partition`: the files are not what the workflow file says, or too many rows were
-refused; the message names file and line. `stop_on_bias`: the labels are beyond the bounds; the message has
-the numbers. Correct the data or, knowingly, the bounds in the workflow file; then clear the failed task with
-all that follows it.
+refused; the message names file and line. `stop_on_bias`: the labels are beyond the bounds, or a person
+refused them; the message has the numbers. Correct the data or, knowingly, the bounds in the workflow file;
+then clear `clean_partition` or `decide_on_bias`, with all that follows it.
+
+**When it waits.** `ask_about_bias` and `ask_about_mitigation` wait in state *awaiting input* for a person:
+open the task, *Required Actions*. Without an answer the workflow's `bias.ask` says what follows, and when. To
+take an answer back, clear the task with what follows it: it asks again.
 """
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG
+from typing import Any
+
+from airflow.sdk import DAG, TriggerRule
 
 from aws_ml.dags import asset, common
+from aws_ml.decision import APPROVE, MITIGATE, REJECT
+from aws_ml.gate import Way
+from aws_ml.operators.ask_about_bias import AskAboutBiasOperator
 from aws_ml.operators.athena_query import AthenaQueryOperator
-from aws_ml.operators.decide_on_bias import DecideOnBiasOperator, StopOnBiasOperator
+from aws_ml.operators.decide_on_bias import DecideOnBiasOperator, DecideOnMitigationOperator
 from aws_ml.operators.glue_crawler import GlueCrawlerOperator
 from aws_ml.operators.glue_database import GlueDatabaseOperator
 from aws_ml.operators.glue_job import GlueJobOperator
 from aws_ml.operators.processing_job import ProcessingJobOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
 from aws_ml.operators.put_json import PutJsonOperator
-from aws_ml.requests import athena_query, clarify, glue_crawler, glue_database, glue_job
-from aws_ml.run import BUCKET, from_task
+from aws_ml.operators.settle_bias import PublishDatasetOperator, StopOnBiasOperator
+from aws_ml.requests import athena_query, clarify, glue_crawler, glue_database, glue_job, mitigation
+from aws_ml.run import BUCKET, RUN_KEY, from_task
 from aws_ml.sensors.clarify_bias_report import ClarifyBiasReportSensor
 from aws_ml.sensors.landing import LandingSensor
 from aws_ml.waiters.patience import poll_seconds
 from aws_ml.workflow import Workflow, workflows
 
+CHOSEN = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS  # where several ways of the gate meet
+
 
 def ingest_analyze(workflow: Workflow) -> DAG:
-    paths = workflow.paths
+    paths, bias = workflow.paths, workflow.bias
+    record: dict[str, Any] = {"bucket": BUCKET, "decision_key": paths.decision}
+    decides = {
+        **record,
+        "bounds": workflow.bias_bounds(),
+        "workflow": workflow.name,
+        "partition": RUN_KEY,
+        "runs_prefix": paths.table("runs"),
+    }
+    asks = {**record, **bias.ask.model_dump()}
+    settles = {**record, "asked": ["ask_about_bias", "ask_about_mitigation"]}
     with DAG(schedule=None, **common(workflow, "ingest_analyze", __doc__)) as dag:
         wait_for_partition = LandingSensor(
             task_id="wait_for_partition",
@@ -90,15 +115,56 @@ def ingest_analyze(workflow: Workflow) -> DAG:
         )
         decide_on_bias = DecideOnBiasOperator(
             task_id="decide_on_bias",
-            bucket=BUCKET,
             analysis_key=paths.analysis,
-            decision_key=paths.decision,
-            bounds=workflow.bias_bounds(),
-            accept="publish_partition",
-            stop="stop_on_bias",
+            dataset=mitigation.dataset(workflow, mitigated=False),
+            branches={
+                Way.ACCEPT: "publish_partition",
+                Way.MITIGATE: "mitigate_bias",
+                Way.ASK: "ask_about_bias",
+                Way.STOP: "stop_on_bias",
+            },
+            **decides,
         )
-        publish_partition = EmptyOperator(task_id="publish_partition", outlets=[asset(workflow, "curated")])
-        stop_on_bias = StopOnBiasOperator(task_id="stop_on_bias", bucket=BUCKET, decision_key=paths.decision)
+        ask_about_bias = AskAboutBiasOperator(
+            task_id="ask_about_bias",
+            subject=f"Bias in {workflow.name}, {RUN_KEY}",
+            branches={
+                APPROVE: "publish_partition",
+                **({MITIGATE: "mitigate_bias"} if bias.mitigation.method != "none" else {}),
+                REJECT: "stop_on_bias",
+            },
+            **asks,
+        )
+        mitigate_bias = ProcessingJobOperator(
+            task_id="mitigate_bias", config=mitigation.mitigate(workflow), trigger_rule=CHOSEN
+        )
+        decide_on_mitigation = DecideOnMitigationOperator(
+            task_id="decide_on_mitigation",
+            analysis_key=paths.mitigated_analysis,
+            mitigation_key=paths.mitigation_summary,
+            dataset=mitigation.dataset(workflow, mitigated=True),
+            still_beyond=bias.still_beyond,
+            asked="ask_about_bias",
+            branches={
+                Way.ACCEPT: "publish_partition",
+                Way.ASK: "ask_about_mitigation",
+                Way.STOP: "stop_on_bias",
+            },
+            **decides,
+        )
+        ask_about_mitigation = AskAboutBiasOperator(
+            task_id="ask_about_mitigation",
+            subject=f"Bias in {workflow.name} after mitigation, {RUN_KEY}",
+            branches={APPROVE: "publish_partition", REJECT: "stop_on_bias"},
+            **asks,
+        )
+        publish_partition = PublishDatasetOperator(
+            task_id="publish_partition",
+            trigger_rule=CHOSEN,
+            outlets=[asset(workflow, "curated")],
+            **settles,
+        )
+        stop_on_bias = StopOnBiasOperator(task_id="stop_on_bias", trigger_rule=CHOSEN, **settles)
 
         # What the day's rows pass through, one after the other ...
         wait_for_partition >> publish_code >> clean_partition
@@ -108,7 +174,11 @@ def ingest_analyze(workflow: Workflow) -> DAG:
         wait_for_partition >> [create_database, ask_clarify]
         create_database >> [crawl_landing, define_curated_table]
         [crawl_landing, describe_partition, wait_for_bias_report] >> decide_on_bias
-        decide_on_bias >> [publish_partition, stop_on_bias]
+        # The gate's ways: each leads to one of the two ends.
+        decide_on_bias >> [publish_partition, mitigate_bias, ask_about_bias, stop_on_bias]
+        ask_about_bias >> [publish_partition, mitigate_bias, stop_on_bias]
+        mitigate_bias >> decide_on_mitigation >> [publish_partition, ask_about_mitigation, stop_on_bias]
+        ask_about_mitigation >> [publish_partition, stop_on_bias]
     return dag
 
 

@@ -20,6 +20,8 @@ REPORTS = (
     "ingest_analyze/cleaning.json",
     "ingest_analyze/bias/report.html",
     "ingest_analyze/bias/analysis.json",
+    "ingest_analyze/mitigation/report.html",
+    "ingest_analyze/mitigation/mitigation.json",
     "ingest_analyze/decision.json",
     "prepare_transform/features.json",
     "train_tune/evaluation/evaluation.json",
@@ -102,15 +104,28 @@ def _cleaning(report: dict[str, Any] | None) -> None:
         )
 
 
+DATA = {"curated": "measured", "mitigated": "after mitigation"}
+
+
 def _decision(report: dict[str, Any] | None) -> None:
+    """Both gates with all numbers, who was asked, and what came of it."""
     if not report:
         return
-    print(f"bias          {report['summary']}")
-    for verdict in report["metrics"]:
-        value = "none" if verdict["value"] is None else f"{verdict['value']:+.4f}"
-        bounds = _bounds(verdict["minimum"], verdict["maximum"])
-        what = f"{verdict['group']:<20} {verdict['metric']:<5} {value:>8}  {bounds:<18}"
-        print(f"              {what} {verdict['finding']}")
+    for part in report["rounds"]:
+        print(f"bias          {DATA[part['data']]}: {part['summary']}")
+        for verdict in part["metrics"]:
+            value = "none" if verdict["value"] is None else f"{verdict['value']:+.4f}"
+            bounds = _bounds(verdict["minimum"], verdict["maximum"])
+            what = f"{verdict['group']:<20} {verdict['metric']:<5} {value:>8}  {bounds:<18}"
+            way = "" if verdict["way"] == "accept" else f": {verdict['way']}"
+            print(f"              {what} {verdict['finding']}{way}")
+        if answer := part["answer"]:
+            who = answer["by"]["name"] if answer["by"] else "nobody answered in time"
+            reason = f": {answer['reason']}" if answer["reason"] else ""
+            print(f"asked         {answer['choice']} ({who}, {answer['at']}){reason}")
+    dataset = report["dataset"]
+    outcome = report["outcome"] or "not decided"
+    print(f"gate          {outcome}" + (f": {dataset['uri']}" if dataset else ""))
 
 
 def _bounds(minimum: float | None, maximum: float | None) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from aws_ml import hyperparameters, run
 from aws_ml.bias import PRE_TRAINING
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
-from aws_ml.schema import Bias, Bounds, Cell, Column, Workflow
+from aws_ml.schema import SEVERITY, Band, Bias, Bounds, Cell, Column, Workflow, ends
 
 # Columns that the cleaning job or the table adds; a file may not bring its own.
 RESERVED_COLUMNS = {
@@ -242,26 +242,116 @@ def check_metrics(workflow: Workflow) -> Iterator[Problem]:
 
 
 def check_bounds(bias: Bias, path: KeyPath, thresholds: Mapping[str, Bounds]) -> Iterator[Problem]:
-    """Bounds are set, in the metric's range, and in order."""
+    """Bounds are set, in the metric's range, and in order; what follows beyond them can be done."""
     for name, bounds in thresholds.items():
+        place: KeyPath = (*path, name)
         if name not in bias.metrics:
-            yield Problem((*path, name), f"unknown key; allowed: {one_of(bias.metrics, name)}")
+            yield Problem(place, f"unknown key; allowed: {one_of(bias.metrics, name)}")
         if name not in PRE_TRAINING:
             continue
-        metric, low, high = PRE_TRAINING[name], bounds.minimum, bounds.maximum
-        if low is None and high is None:
+        bounded = ends(bounds) != (None, None)
+        if not bounded and bounds.ratio is None:
             yield Problem(
-                (*path, name), "found neither `minimum` nor `maximum`; allowed: one of them or both"
+                place, "found none of `minimum`, `maximum`, `absolute` and `ratio`; allowed: at least one"
             )
-        for end, bound in (("minimum", low), ("maximum", high)):
-            if bound is None:
-                continue
-            if not metric.minimum <= bound <= metric.maximum or math.isnan(bound) or math.isinf(bound):
-                span = f"a number from {metric.minimum:g}"
-                span += f" to {metric.maximum:.4g}" if metric.maximum < math.inf else " upwards"
-                yield Problem((*path, name, end), found(bound, f"{span}, the range of {name}"))
-        if low is not None and high is not None and low > high:
-            yield Problem((*path, name, "minimum"), found(low, f"at most the maximum, {high}"))
+        if bounds.further and not bounded:
+            yield Problem((*place, "further"), "found without a first bound; allowed: wider bands than that")
+        yield from check_band(place, name, bounds)
+        before: Band = bounds
+        for index, band in enumerate(bounds.further):
+            yield from check_band((*place, "further", index), name, band)
+            yield from check_wider((*place, "further", index), bias, before, band)
+            before = band
+        if bounds.ratio is not None:
+            others = ["previous", *(metric for metric in bias.metrics if metric != name)]
+            if bounds.ratio.of not in others:
+                yield Problem(
+                    (*place, "ratio", "of"), found(bounds.ratio.of, one_of(others, bounds.ratio.of))
+                )
+        said = [(place, bounds.beyond)] if bounded else []
+        said += [((*place, "further", i), band.beyond) for i, band in enumerate(bounds.further)]
+        said += [((*place, "ratio"), bounds.ratio.beyond)] if bounds.ratio is not None else []
+        for where, beyond in said:
+            if (beyond or bias.beyond) == "mitigate" and name == "CI":
+                yield Problem(
+                    (*where, "beyond"),
+                    found("mitigate", "ask or stop for CI; mitigation changes no group's size"),
+                )
+            elif beyond == "mitigate":
+                yield from check_method(bias, (*where, "beyond"))
+
+
+def check_band(path: KeyPath, name: str, band: Band) -> Iterator[Problem]:
+    """The ends of one band are numbers in the metric's range, in order, and said in one of the two ways."""
+    metric, (low, high) = PRE_TRAINING[name], ends(band)
+    if band.absolute is not None:
+        if band.minimum is not None or band.maximum is not None:
+            yield Problem(
+                (*path, "absolute"), "found beside `minimum` or `maximum`; allowed: instead of both"
+            )
+        elif not 0 <= band.absolute <= metric.maximum or math.isinf(band.absolute):
+            yield Problem((*path, "absolute"), found(band.absolute, in_range(name, 0, metric.maximum)))
+        return
+    for end, bound in (("minimum", low), ("maximum", high)):
+        if bound is None:
+            continue
+        if not metric.minimum <= bound <= metric.maximum or math.isinf(bound):
+            yield Problem((*path, end), found(bound, in_range(name, metric.minimum, metric.maximum)))
+    if low is not None and high is not None and low > high:
+        yield Problem((*path, "minimum"), found(low, f"at most the maximum, {high}"))
+
+
+def check_wider(path: KeyPath, bias: Bias, before: Band, band: Band) -> Iterator[Problem]:
+    """A further band reaches further, and beyond it something more severe follows."""
+    wider = False
+    for end, sign, inner, outer in zip(
+        ("minimum", "maximum"), (-1, 1), ends(before), ends(band), strict=True
+    ):
+        key = end if band.absolute is None else "absolute"
+        if outer is None:
+            continue
+        if inner is None:
+            yield Problem((*path, key), f"found {outer}; allowed: none, as the band before has no {end}")
+        elif sign * outer < sign * inner:
+            word = "at least" if sign > 0 else "at most"
+            yield Problem(
+                (*path, key), found(outer, f"{word} {inner}, the band before; the narrowest is first")
+            )
+        wider |= inner is not None and sign * outer > sign * inner
+    if not wider:
+        yield Problem(path, "found no end beyond the band before; allowed: a wider band at one end at least")
+    milder, beyond = before.beyond or bias.beyond, band.beyond or bias.beyond
+    if SEVERITY.index(beyond) <= SEVERITY.index(milder):
+        worse = SEVERITY[SEVERITY.index(milder) + 1 :]
+        allowed = " or ".join(worse) if worse else "no further band, as nothing is more severe than stop"
+        yield Problem((*path, "beyond"), found(beyond, f"{allowed}, as the band before says {milder}"))
+
+
+def check_method(bias: Bias, path: KeyPath) -> Iterator[Problem]:
+    """Who wants to mitigate has a method."""
+    if bias.mitigation.method == "none":
+        yield Problem(
+            path, found("mitigate", "ask or stop, or a `bias.mitigation.method`: reweighing or resampling")
+        )
+
+
+def in_range(name: str, low: float, high: float) -> str:
+    """The numbers that a bound on a metric may be, in words."""
+    span = f"to {high:.4g}" if high < math.inf else "upwards"
+    return f"a number from {low:g} {span}, the range of {name}"
+
+
+def check_ways(workflow: Workflow) -> Iterator[Problem]:
+    """What follows by default can be done, and those who are asked are named once."""
+    bias = workflow.bias
+    if bias.beyond == "mitigate":
+        yield from check_method(bias, ("bias", "beyond"))
+    for index, user in enumerate(bias.ask.users):
+        path: KeyPath = ("bias", "ask", "users", index)
+        if not user.strip():
+            yield Problem(path, found(user, "a user of Airflow, by id"))
+        if user in bias.ask.users[:index]:
+            yield Problem(path, f"found {user} for the second time; allowed: each user once")
 
 
 def check_features(workflow: Workflow) -> Iterator[Problem]:
@@ -337,6 +427,7 @@ FIRST_CHECKS = [
     check_columns,
     check_references,
     check_metrics,
+    check_ways,
     check_facet_choices,
 ]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]

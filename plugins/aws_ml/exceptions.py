@@ -81,6 +81,18 @@ class BiasBeyondBounds(AwsMlError):
     """The data is biased beyond the workflow's bounds, so nothing was published."""
 
 
+class DataNotAccepted(AwsMlError):
+    """No gate and no person accepted this data, so nothing is learned from it."""
+
+
+class AnswerUnusable(AwsMlError):
+    """A person's answer can't be used, and is asked for again."""
+
+
+class FormOutdated(AwsMlError):
+    """Airflow keeps the form that this task has shown before, with numbers that are no longer true."""
+
+
 class EndpointAnswersWrongly(AwsMlError):
     """The endpoint does not answer as the evaluated model did."""
 

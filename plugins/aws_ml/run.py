@@ -99,6 +99,8 @@ def from_task(task_id: str, key: str | None = None) -> str:
 
 # The task `publish_code` of every stage says where it published the jobs and the resolved workflow.
 CODE_PREFIX = from_task("publish_code", "prefix")  # <workflow>/code/<sha256>/
+# The task `read_decision` says which rows were accepted.
+DATASET_URI = from_task("read_decision", "uri")
 # The task `train_model` says where SageMaker put the model's archive.
 MODEL_URI = from_task("train_model", "model_uri")
 
@@ -130,7 +132,7 @@ class Paths:
         return f"s3://{self.bucket}/{key}"
 
     def table(self, name: str) -> str:
-        """The prefix of all partitions of ``landing``, ``curated`` or ``quarantine``."""
+        """The prefix of all partitions of ``landing``, ``curated`` or ``quarantine``, or of all ``runs``."""
         return f"{self.workflow}/{name}/"
 
     @property

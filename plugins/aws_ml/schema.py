@@ -16,6 +16,8 @@ from aws_ml.problems import KeyPath, path_text
 
 Cell = str | bool | int | float
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp", "date"]
+Beyond = Literal["mitigate", "ask", "stop"]  # what follows beyond a bound on bias
+SEVERITY: tuple[Beyond, ...] = ("mitigate", "ask", "stop")  # the mildest first
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -86,11 +88,34 @@ class Data(Part):
     max_quarantined_share: Share
 
 
-class Bounds(Part):
-    """Between which values a metric is accepted, ends included."""
+class Band(Part):
+    """Between which values a metric has to lie, ends included, and what follows beyond."""
 
     minimum: int | float | None = None
     maximum: int | float | None = None
+    absolute: int | float | None = None  # instead of both: on either side of zero
+    beyond: Beyond | None = None  # null: `bias.beyond`
+
+
+class Ratio(Part):
+    """How many times as far from zero as another number a metric may lie.
+
+    Clarify's metrics before training are differences and distances: none of them is a ratio. What can be
+    said as a ratio is how one lies to another number of the same group.
+    """
+
+    of: str  # `previous`: the same metric on the last accepted day before this one; or another metric
+    maximum: Annotated[int | float, Field(gt=0, allow_inf_nan=False)]
+    floor: Annotated[int | float, Field(ge=0, allow_inf_nan=False)]  # up to here any ratio is accepted
+    beyond: Beyond | None = None  # null: `bias.beyond`
+
+
+class Bounds(Band):
+    """All that is demanded of one metric; the most severe of what follows counts."""
+
+    further: list[Band] = []  # wider bands beyond which something more severe follows
+    ratio: Ratio | None = None
+    not_computable: Literal["ask", "stop"] | None = None  # null: `bias.not_computable`
 
 
 class Facet(Part):
@@ -116,6 +141,14 @@ class Mitigation(Part):
     facets: Annotated[list[str], Field(min_length=1)] | None  # columns of ``bias.facets``; null: all of them
 
 
+class Ask(Part):
+    """How a person is asked about the measured bias."""
+
+    users: list[str]  # who may answer, by Airflow's user id; empty: everyone who may act on the DAG
+    timeout_hours: Annotated[float, Field(gt=0, le=168)]
+    on_timeout: Literal["reject", "approve"]
+
+
 class Bias(Part):
     """Which bias is measured before training, how, and what is acceptable."""
 
@@ -125,6 +158,10 @@ class Bias(Part):
     group: str | None  # the groups within which CDDL compares
     metrics: Annotated[list[str], Field(min_length=1)]
     thresholds: dict[str, Bounds]
+    beyond: Beyond  # what follows beyond a bound that says nothing itself
+    not_computable: Literal["ask", "stop"]  # what follows when a bounded metric has no number
+    still_beyond: Literal["ask", "stop"]  # what follows where mitigation was asked for, and was not enough
+    ask: Ask
     mitigation: Mitigation
     image_version: str
     instance_type: InstanceType
@@ -283,8 +320,10 @@ class Workflow(Part):
 
         Intersections come after the facets, each as a facet of its own: ``sex & age``.
 
-        ``{"facet", "group", "metric", "minimum", "maximum", "minimum_origin", "maximum_origin"}``; a bound
-        that is not set, and its origin, are null. A facet's own thresholds replace the workflow's.
+        ``{"facet", "group", "metric", "bands", "ratio", "not_computable"}``. A band is ``{"minimum",
+        "maximum", "minimum_origin", "maximum_origin", "beyond"}``, the narrowest first; a ratio ``{"of",
+        "maximum", "floor", "origin", "beyond"}`` or null. A bound that is not set, and its origin, are null.
+        A facet's own thresholds replace the workflow's, metric by metric.
         """
         measured: list[tuple[str, str, dict[str, Bounds], KeyPath]] = [
             (facet.column, facet_text(facet), facet.thresholds, ("facets", index))
@@ -304,13 +343,42 @@ class Workflow(Part):
             for metric in self.bias.metrics:
                 bounds = thresholds.get(metric) or self.bias.thresholds.get(metric, Bounds())
                 own: KeyPath = place if metric in thresholds else ()
-                path = ("bias", *own, "thresholds", metric)
-                entry: dict[str, Any] = {"facet": name, "group": group, "metric": metric}
-                for end in ("minimum", "maximum"):
-                    entry[end] = getattr(bounds, end)
-                    entry[f"{end}_origin"] = None if entry[end] is None else self.origin(*path, end)
-                entries.append(entry)
+                path: KeyPath = ("bias", *own, "thresholds", metric)
+                entries.append(
+                    {
+                        "facet": name,
+                        "group": group,
+                        "metric": metric,
+                        "bands": self._bands(bounds, path),
+                        "ratio": self._ratio(bounds.ratio, (*path, "ratio")),
+                        "not_computable": bounds.not_computable or self.bias.not_computable,
+                    }
+                )
         return entries
+
+    def _bands(self, bounds: Bounds, path: KeyPath) -> list[dict[str, Any]]:
+        places = [(bounds, path), *((band, (*path, "further", i)) for i, band in enumerate(bounds.further))]
+        entries = []
+        for band, place in places:
+            entry: dict[str, Any] = {}
+            for end, value in zip(("minimum", "maximum"), ends(band), strict=True):
+                key = end if band.absolute is None else "absolute"
+                entry[end] = value
+                entry[f"{end}_origin"] = None if value is None else self.origin(*place, key)
+            if any(end is not None for end in ends(band)):
+                entries.append({**entry, "beyond": band.beyond or self.bias.beyond})
+        return entries
+
+    def _ratio(self, ratio: Ratio | None, path: KeyPath) -> dict[str, Any] | None:
+        if ratio is None:
+            return None
+        beyond = ratio.beyond or self.bias.beyond
+        return {**ratio.model_dump(), "origin": self.origin(*path, "maximum"), "beyond": beyond}
+
+
+def ends(band: Band) -> tuple[int | float | None, int | float | None]:
+    """The least and the greatest value that a band allows; None: any."""
+    return (band.minimum, band.maximum) if band.absolute is None else (-band.absolute, band.absolute)
 
 
 def facet_text(facet: Facet) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws_ml import run
-from aws_ml.run import CODE_PREFIX, MODEL_URI, ROLE_ARN
+from aws_ml.run import CODE_PREFIX, DATASET_URI, MODEL_URI, ROLE_ARN
 from aws_ml.schema import Workflow
 
 # Where a processing job finds and leaves its files. The two names below it are SageMaker's convention.
@@ -13,9 +13,12 @@ BASE = "/opt/ml/processing"
 CODE_FOLDER = f"{BASE}/input/code"
 
 
-def build_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
-    """``sagemaker.CreateProcessingJob``: splits, imputes, scales, crosses and encodes the curated partition.
+def build_features(
+    workflow: Workflow, code: str = CODE_PREFIX, dataset_uri: str = DATASET_URI
+) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: splits, imputes, scales, crosses and encodes the accepted rows.
 
+    :param dataset_uri: S3 URI of the rows that the bias gate accepted: the curated or the mitigated ones
     :param code: the S3 prefix under which the jobs were published, with a slash at its end
     """
     paths = workflow.paths
@@ -26,7 +29,7 @@ def build_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any
         script="build_features.py",
         image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
         code=code,
-        inputs={"curated": paths.uri(paths.curated)},
+        inputs={"curated": dataset_uri},
         outputs={
             "train": paths.uri(paths.split("train")),
             "validation": paths.uri(paths.split("validation")),

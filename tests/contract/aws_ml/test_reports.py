@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from aws_ml.exceptions import RemoteJobFailed, ReportInvalid, ReportMissing
+from aws_ml.exceptions import RemoteJobFailed, ReportInvalid
 from aws_ml.operators.check_features import CheckFeaturesOperator
 from aws_ml.operators.check_quality import CheckQualityOperator
-from aws_ml.operators.decide_on_bias import DecideOnBiasOperator, StopOnBiasOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
 from aws_ml.operators.put_json import PutJsonOperator
 from aws_ml.sensors.clarify_bias_report import ClarifyBiasReportSensor
@@ -96,66 +95,6 @@ def test_a_document_is_written_as_given(aws: StandIn, key: str) -> None:
     operator = PutJsonOperator(task_id="put", bucket=BUCKET, key=key, document={"b": 1, "a": "ü"})
     assert operator.execute(TaskInstance().context()) == {"uri": f"s3://{BUCKET}/{key}"}
     assert read(aws, key) == {"b": 1, "a": "ü"}
-
-
-BOUNDS = [
-    {"facet": "sex", "group": "sex = female", "metric": "DPL", "minimum": -0.1, "maximum": 0.1},
-    {"facet": "sex", "group": "sex = female", "metric": "KL", "maximum": 0.2},
-]
-
-
-class TestDecideOnBias:
-    def decide(self, key: str, task: TaskInstance) -> str:
-        operator = DecideOnBiasOperator(
-            task_id="decide",
-            bucket=BUCKET,
-            analysis_key=key,
-            decision_key=f"{key}.decision",
-            bounds=BOUNDS,
-            accept="publish",
-            stop="stop",
-        )
-        return operator.choose_branch(task.context())
-
-    def stop(self, key: str) -> str:
-        operator = StopOnBiasOperator(task_id="stop", bucket=BUCKET, decision_key=f"{key}.decision")
-        with pytest.raises(AirflowFailException) as caught:
-            operator.execute(TaskInstance().context())
-        return str(caught.value)
-
-    def test_within_all_bounds_the_data_is_published(
-        self, aws: StandIn, key: str, task: TaskInstance
-    ) -> None:
-        put(aws, key, analysis(DPL=0.05, KL=0.1))
-        assert self.decide(key, task) == "publish"
-        assert read(aws, f"{key}.decision")["overall"] == "accept"
-        uri = f"s3://{BUCKET}/{key}.decision"
-        assert task.xcoms["decision"] == {"overall": "accept", "metrics": 2, "violations": [], "uri": uri}
-
-    def test_beyond_a_bound_the_run_stops_with_the_numbers(
-        self, aws: StandIn, key: str, task: TaskInstance
-    ) -> None:
-        put(aws, key, analysis(DPL=0.1234, KL=0.1))
-        assert self.decide(key, task) == "stop"
-        said = self.stop(key)
-        assert "0.1234" in said
-        assert "maximum of 0.1" in said
-        assert "Kullback" not in said
-        assert f"s3://{BUCKET}/{key}.decision" in said
-
-    def test_a_metric_that_could_not_be_computed_stops_too(
-        self, aws: StandIn, key: str, task: TaskInstance
-    ) -> None:
-        put(aws, key, analysis(DPL=0.05, KL=None))
-        assert self.decide(key, task) == "stop"
-        assert "not computable" in self.stop(key)
-
-    def test_what_is_no_report_decides_nothing(self, aws: StandIn, key: str, task: TaskInstance) -> None:
-        with pytest.raises(ReportMissing, match=key):
-            self.decide(key, task)
-        put(aws, key, b'{"version": "1.0", ')
-        with pytest.raises(ReportInvalid, match=key):
-            self.decide(key, task)
 
 
 class TestCheckQuality:

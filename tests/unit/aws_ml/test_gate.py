@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_ml.exceptions import ReportInvalid
-from aws_ml.gate import Finding, decide
+from aws_ml.gate import Finding, Way, decide
 from aws_ml.workflow import load_workflow
 
 ROOT = Path(__file__).parents[3]
@@ -57,18 +57,37 @@ def report(**facets: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def bound(
-    metric: str = "DPL", minimum: float | None = -0.1, maximum: float | None = 0.1, facet: str = "sex"
-) -> dict[str, Any]:
+KEY = "w.yaml: bias.thresholds"
+
+
+def band(minimum: float | None, maximum: float | None, beyond: str = "stop") -> dict[str, Any]:
+    return {
+        "minimum": minimum,
+        "maximum": maximum,
+        "minimum_origin": None if minimum is None else f"{KEY}.DPL.minimum",
+        "maximum_origin": None if maximum is None else f"{KEY}.DPL.maximum",
+        "beyond": beyond,
+    }
+
+
+def bound(*bands: dict[str, Any], metric: str = "DPL", facet: str = "sex", **changes: Any) -> dict[str, Any]:
+    """What is demanded of one metric: without bands, that it lie within 0.1 of zero."""
     return {
         "facet": facet,
         "group": f"{facet} = female",
         "metric": metric,
-        "minimum": minimum,
-        "maximum": maximum,
-        "minimum_origin": None if minimum is None else "w.yaml: bias.thresholds.DPL.minimum",
-        "maximum_origin": None if maximum is None else "w.yaml: bias.thresholds.DPL.maximum",
+        "bands": list(bands) or [band(-0.1, 0.1)],
+        "ratio": None,
+        "not_computable": "stop",
+        **changes,
     }
+
+
+def ratio(of: str, maximum: float = 1.5, floor: float = 0.02, beyond: str = "mitigate") -> dict[str, Any]:
+    return {"of": of, "maximum": maximum, "floor": floor, "origin": f"{KEY}.DPL.ratio", "beyond": beyond}
+
+
+ESCALATING = [band(-0.15, 0.15, "mitigate"), band(-0.3, 0.3, "ask"), band(-0.4, 0.45, "stop")]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +128,7 @@ def test_what_is_no_number_never_passes(value: Any, reason: str) -> None:
     """Whatever stands in the place of the value of a bounded metric stops the run, and is told."""
     (verdict,) = decide(report(sex={"DPL": value}), [bound()]).verdicts
     assert verdict.finding is Finding.NOT_COMPUTABLE
-    assert verdict.stops
+    assert verdict.way is Way.STOP
     assert reason in verdict.sentence
 
 
@@ -126,7 +145,7 @@ def test_what_is_no_number_never_passes(value: Any, reason: str) -> None:
 )
 def test_what_was_not_measured_never_passes(analysis: dict[str, Any], reason: str) -> None:
     decision = decide(analysis, [bound()])
-    assert decision.overall == "stop"
+    assert decision.way is Way.STOP
     assert reason in decision.violations()[0]
 
 
@@ -137,7 +156,7 @@ def test_another_report_is_refused(analysis: Any) -> None:
 
 
 def test_a_metric_without_bound_is_listed_and_stops_nothing() -> None:
-    decision = decide(report(sex={"DPL": {"value": None}}), [bound(minimum=None, maximum=None)])
+    decision = decide(report(sex={"DPL": {"value": None}}), [bound(bands=[])])
     assert decision.accepted
     assert decision.verdicts[0].finding is Finding.NOT_BOUNDED
     assert "no bound" in decision.sentences()[1]
@@ -145,15 +164,15 @@ def test_a_metric_without_bound_is_listed_and_stops_nothing() -> None:
 
 
 def test_a_one_sided_bound() -> None:
-    assert decide(report(sex={"KL": 0.0}), [bound("KL", minimum=None, maximum=0.2)]).accepted
-    assert not decide(report(sex={"KL": 0.3}), [bound("KL", minimum=None, maximum=0.2)]).accepted
+    assert decide(report(sex={"KL": 0.0}), [bound(band(None, 0.2), metric="KL")]).accepted
+    assert not decide(report(sex={"KL": 0.3}), [bound(band(None, 0.2), metric="KL")]).accepted
 
 
 def test_a_violation_names_value_bound_and_where_the_bound_is_written() -> None:
     (sentence,) = decide(report(sex={"DPL": 0.24}), [bound()]).violations()
     assert sentence == (
         "Difference in Positive Proportions in Labels (DPL) for sex = female is 0.24, above the maximum of "
-        "0.1 (w.yaml: bias.thresholds.DPL.maximum)."
+        "0.1 (w.yaml: bias.thresholds.DPL.maximum), so the run stops."
     )
 
 
@@ -165,7 +184,7 @@ def test_a_value_hardly_beyond_its_bound_is_told_with_all_digits() -> None:
 def test_the_published_census_report_is_accepted_and_a_worse_one_is_not() -> None:
     assert decide(report(sex=PUBLISHED), CENSUS.bias_bounds()).accepted
     worse = decide(report(sex={**PUBLISHED, "DPL": 0.3}), CENSUS.bias_bounds())
-    assert worse.overall == "stop"
+    assert worse.way is Way.STOP
     assert len(worse.violations()) == 1
     assert worse.verdicts[1].maximum_origin == "census_income.yaml: bias.thresholds.DPL.maximum"
 
@@ -181,23 +200,157 @@ def test_a_facet_may_have_its_own_bounds() -> None:
 
 def test_the_decision_is_json_that_any_reader_takes() -> None:
     analysis = report(sex={"DPL": math.nan, "CI": math.inf, "KL": 0.1})
-    decision = decide(analysis, [bound("DPL"), bound("CI"), bound("KL", None, 0.2)])
+    decision = decide(
+        analysis, [bound(metric="DPL"), bound(metric="CI"), bound(band(None, 0.2), metric="KL")]
+    )
     text = json.dumps(decision.as_dict(), allow_nan=False)
-    assert json.loads(text)["overall"] == "stop"
+    assert json.loads(text)["way"] == "stop"
     assert json.loads(text)["metrics"][2]["finding"] == "within"
     assert json.loads(text)["metrics"][0]["value"] is None
 
 
+@pytest.mark.parametrize(
+    ("value", "way", "finding"),
+    [
+        (0.15, Way.ACCEPT, Finding.WITHIN),
+        (-0.15, Way.ACCEPT, Finding.WITHIN),
+        (0.16, Way.MITIGATE, Finding.ABOVE),
+        (-0.3, Way.MITIGATE, Finding.BELOW),
+        (0.31, Way.ASK, Finding.ABOVE),
+        (-0.4, Way.ASK, Finding.BELOW),
+        (0.45, Way.ASK, Finding.ABOVE),
+        (-0.41, Way.STOP, Finding.BELOW),  # the two sides need not be alike
+        (0.46, Way.STOP, Finding.ABOVE),
+        (1, Way.STOP, Finding.ABOVE),
+    ],
+)
+def test_further_out_something_more_severe_follows(value: float, way: Way, finding: Finding) -> None:
+    (verdict,) = decide(report(sex={"DPL": value}), [bound(*ESCALATING)]).verdicts
+    assert (verdict.way, verdict.finding) == (way, finding)
+
+
+def test_the_sentence_names_the_band_that_decided() -> None:
+    (sentence,) = decide(report(sex={"DPL": 0.35}), [bound(*ESCALATING)]).violations()
+    assert "is 0.35, above the maximum of 0.3 (" in sentence
+    assert sentence.endswith("so a person is asked.")
+
+
+def test_the_most_severe_way_of_all_counts() -> None:
+    bounds = [bound(*ESCALATING, metric=metric) for metric in ("DPL", "KS", "TVD", "LP")]
+    values = {"DPL": 0.0, "KS": 0.2, "TVD": 0.35, "LP": 0.0}
+    decision = decide(report(sex=values), bounds)
+    assert decision.way is Way.ASK
+    assert decision.summary() == (
+        "A person is asked: 2 of 4 bounded metrics are beyond bounds or not computable."
+    )
+    assert ["Total Variation" in each for each in decision.violations()] == [True, False]
+    assert decide(report(sex={**values, "LP": 0.5}), bounds).way is Way.STOP
+    assert decide(report(sex={**values, "TVD": 0.0}), bounds).way is Way.MITIGATE
+
+
+@pytest.mark.parametrize("way", [Way.ASK, Way.STOP])
+def test_after_mitigation_it_is_not_mitigated_again(way: Way) -> None:
+    """What would mitigate takes the workflow's other way; what lies further out is not milder than that."""
+    for value, expected in ((0.0, Way.ACCEPT), (0.2, way), (0.35, way), (0.5, Way.STOP)):
+        found = decide(report(sex={"DPL": value}), [bound(*ESCALATING)], still_beyond=way)
+        assert found.way is expected
+
+
+def test_what_cannot_be_computed_asks_only_where_the_workflow_says_so() -> None:
+    asks = bound(*ESCALATING, not_computable="ask")
+    assert decide(report(sex={"DPL": None}), [asks]).way is Way.ASK
+    assert decide(report(sex={"DPL": None}), [bound(*ESCALATING)]).way is Way.STOP
+    assert decide(report(sex={"DPL": None}), [asks], still_beyond=Way.STOP).way is Way.ASK
+
+
+PREVIOUS = {("sex = female", "DPL"): 0.08}
+
+
+@pytest.mark.parametrize(
+    ("value", "way", "finding"),
+    [
+        (0.11, Way.ACCEPT, Finding.WITHIN),  # 1.375 times 0.08
+        (0.12, Way.ACCEPT, Finding.WITHIN),  # 1.5 times
+        (0.125, Way.MITIGATE, Finding.OUT_OF_RATIO),
+        (-0.125, Way.MITIGATE, Finding.OUT_OF_RATIO),  # what counts is how far from zero it lies
+        (0.2, Way.STOP, Finding.ABOVE),  # the bound of the band is more severe
+    ],
+)
+def test_a_ratio_to_the_last_accepted_day(value: float, way: Way, finding: Finding) -> None:
+    demanded = bound(band(-0.15, 0.15), ratio=ratio("previous"))
+    (verdict,) = decide(report(sex={"DPL": value}), [demanded], previous=PREVIOUS).verdicts
+    assert (verdict.way, verdict.finding) == (way, finding)
+    assert verdict.ratio is not None
+    assert verdict.ratio["reference"] == 0.08
+
+
+def test_below_the_floor_no_ratio_matters() -> None:
+    """Ten times nearly nothing is still nearly nothing."""
+    demanded = bound(bands=[], ratio=ratio("previous", floor=0.05))
+    tiny = {("sex = female", "DPL"): 0.001}
+    assert decide(report(sex={"DPL": 0.05}), [demanded], previous=tiny).accepted
+    assert decide(report(sex={"DPL": 0.051}), [demanded], previous=tiny).way is Way.MITIGATE
+
+
+def test_without_an_earlier_day_a_person_is_asked() -> None:
+    (verdict,) = decide(report(sex={"DPL": 0.1}), [bound(bands=[], ratio=ratio("previous"))]).verdicts
+    assert (verdict.way, verdict.finding) == (Way.ASK, Finding.NOT_COMPARABLE)
+    assert "no number of the last accepted day" in verdict.sentence
+
+
+def test_a_ratio_to_another_metric_of_the_same_group() -> None:
+    """Within the groups of CDDL the difference may be at most twice as large as without them."""
+    demanded = bound(metric="CDDL", bands=[], ratio=ratio("DPL", maximum=2))
+    assert decide(report(sex={"DPL": 0.1, "CDDL": 0.2}), [demanded]).accepted
+    found = decide(report(sex={"DPL": 0.1, "CDDL": 0.21}), [demanded])
+    assert found.violations() == [
+        "Conditional Demographic Disparity in Labels (CDDL) for sex = female is 0.21, more than 2 times "
+        "DPL's 0.1 (w.yaml: bias.thresholds.DPL.ratio), so the data is to be mitigated."
+    ]
+    assert decide(report(sex={"DPL": None, "CDDL": 0.2}), [demanded]).way is Way.ASK
+
+
+ends = st.one_of(st.none(), st.floats(-1, 1))
+
+
 @given(
     value=st.one_of(st.none(), st.floats(), st.integers(), st.text(max_size=5), st.booleans()),
-    minimum=st.one_of(st.none(), st.floats(-1, 1)),
-    maximum=st.one_of(st.none(), st.floats(-1, 1)),
+    minimum=ends,
+    maximum=ends,
 )
 def test_accepted_means_measured_and_within(value: Any, minimum: float | None, maximum: float | None) -> None:
-    decision = decide(report(sex={"DPL": value}), [bound("DPL", minimum, maximum)])
     bounded = minimum is not None or maximum is not None
+    demanded = bound(bands=[band(minimum, maximum)] if bounded else [])
+    decision = decide(report(sex={"DPL": value}), [demanded])
     if decision.accepted and bounded:
         assert isinstance(value, int | float)
         assert minimum is None or value >= minimum
         assert maximum is None or value <= maximum
     json.dumps(decision.as_dict(), allow_nan=False)
+
+
+@given(
+    widths=st.lists(st.floats(0, 1), min_size=1, max_size=3, unique=True),
+    compared=st.one_of(st.none(), st.floats(-1, 1)),
+    values=st.tuples(st.floats(0, 2), st.floats(0, 2)),
+    sign=st.sampled_from([-1, 1]),
+    second=st.booleans(),
+)
+def test_further_from_zero_is_never_milder(
+    widths: list[float], compared: float | None, values: tuple[float, float], sign: int, second: bool
+) -> None:
+    """Whatever the bands, the ratio and the gate: on one side of zero severity grows with the distance."""
+    ways = ["mitigate", "ask", "stop"]
+    bands = [band(-width, width, way) for width, way in zip(sorted(widths), ways, strict=False)]
+    demanded = bound(*bands, ratio=ratio("previous"))
+    previous = None if compared is None else {("sex = female", "DPL"): compared}
+    near, far = (
+        decide(
+            report(sex={"DPL": sign * value}),
+            [demanded],
+            previous=previous,
+            still_beyond=Way.ASK if second else None,
+        ).way.severity
+        for value in sorted(values)
+    )
+    assert near <= far

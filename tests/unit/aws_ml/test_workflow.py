@@ -65,7 +65,7 @@ def test_the_good_file_is_good() -> None:
         ({"evaluation__minimun": 0.7}, "evaluation.minimun", r"did you mean minimum\?"),
         ({"data__columns__2__min": 1}, "data.columns[2].min", "unknown key; allowed: name, type, required"),
         ({"bias__facets__0__value": ["female"]}, "bias.facets[0].value", r"did you mean values\?"),
-        ({"bias__thresholds__DPL__max": 1}, "bias.thresholds.DPL.max", "allowed: minimum, maximum"),
+        ({"bias__thresholds__DPL__max": 1}, "bias.thresholds.DPL.max", "allowed: minimum, maximum, absolute"),
         ({"training__hyperparameters__num_rounds": 9}, "training.hyperparameters.num_rounds", "num_round"),
         # wrong types
         ({"evaluation__minimum": "high"}, "evaluation.minimum", 'found "high"; allowed: a valid number'),
@@ -154,14 +154,112 @@ def test_the_good_file_is_good() -> None:
         ({"data__columns__6__name": "sample_weight"}, "data.columns[6].name", "reserved"),
         # metrics and thresholds
         ({"bias__metrics": ["CI", "DPLL"]}, "bias.metrics[1]", r"allowed: CI, DPL, .*did you mean DPL\?"),
-        ({"bias__thresholds__DPL__maximum": 3}, "bias.thresholds.DPL.maximum", "a number from -1 to 1"),
+        ({"bias__thresholds__DPL": {"maximum": 3}}, "bias.thresholds.DPL.maximum", "a number from -1 to 1"),
         ({"bias__thresholds__KL__maximum": -1}, "bias.thresholds.KL.maximum", "a number from 0 upwards"),
         ({"bias__thresholds__KL__maximum": float("nan")}, "bias.thresholds.KL.maximum", "from 0 upwards"),
         ({"bias__thresholds__KL__maximum": float("inf")}, "bias.thresholds.KL.maximum", "from 0 upwards"),
         ({"bias__thresholds__JS__maximum": 0.7}, "bias.thresholds.JS.maximum", "from 0 to 0.6931"),
         ({"bias__thresholds__LP__maximum": 1.5}, "bias.thresholds.LP.maximum", "from 0 to 1.414"),
-        ({"bias__thresholds__DPL__minimum": 0.5}, "bias.thresholds.DPL.minimum", "at most the maximum, 0.15"),
-        ({"bias__thresholds__DPL": {}}, "bias.thresholds.DPL", "one of them or both"),
+        (
+            {"bias__thresholds__DPL": {"minimum": 0.5, "maximum": 0.15}},
+            "bias.thresholds.DPL.minimum",
+            "at most the maximum, 0.15",
+        ),
+        ({"bias__thresholds__DPL": {}}, "bias.thresholds.DPL", "at least one"),
+        ({"bias__thresholds__DPL": {"absolute": -0.1}}, "bias.thresholds.DPL.absolute", "from 0 to 1"),
+        (
+            {"bias__thresholds__DPL": {"absolute": 0.1, "maximum": 0.2}},
+            "bias.thresholds.DPL.absolute",
+            "instead of both",
+        ),
+        (
+            {"bias__thresholds__DPL__beyond": "warn"},
+            "bias.thresholds.DPL.beyond",
+            "'mitigate', 'ask' or 'stop'",
+        ),
+        (
+            {"bias__thresholds__CI__beyond": "mitigate"},
+            "bias.thresholds.CI.beyond",
+            "changes no group's size",
+        ),
+        (
+            {"bias__thresholds__DPL__further__0__beyond": "mitigate"},
+            "bias.thresholds.DPL.further[0].beyond",
+            "ask or stop, as the band before says mitigate",
+        ),
+        (
+            {"bias__thresholds__DPL__further__0__absolute": 0.1},
+            "bias.thresholds.DPL.further[0].absolute",
+            "at least 0.15, the band before",
+        ),
+        (
+            {"bias__thresholds__DPL__further__0__absolute": 0.15},
+            "bias.thresholds.DPL.further[0]",
+            "no end beyond the band before",
+        ),
+        (
+            {"bias__thresholds__DPL__further__0": {"maximum": 1.5, "beyond": "stop"}},
+            "bias.thresholds.DPL.further[0].maximum",
+            "from -1 to 1",
+        ),
+        (
+            {"bias__thresholds__KL__further": [{"minimum": 0, "maximum": 1, "beyond": "stop"}]},
+            "bias.thresholds.KL.further[0].minimum",
+            "none, as the band before has no minimum",
+        ),
+        (
+            {
+                "bias__thresholds__KL": {
+                    "maximum": 0.1,
+                    "beyond": "stop",
+                    "further": [{"maximum": 1, "beyond": "stop"}],
+                }
+            },
+            "bias.thresholds.KL.further[0].beyond",
+            "nothing is more severe than stop",
+        ),
+        (
+            {"bias__thresholds__KL": {"further": [{"maximum": 1}]}},
+            "bias.thresholds.KL.further",
+            "found without a first bound",
+        ),
+        (
+            {"bias__thresholds__KL__ratio": {"of": "DPLL", "maximum": 1, "floor": 0}},
+            "bias.thresholds.KL.ratio.of",
+            r"previous, CI, DPL, .*did you mean DPL\?",
+        ),
+        (
+            {"bias__thresholds__KL__ratio": {"of": "KL", "maximum": 1, "floor": 0}},
+            "bias.thresholds.KL.ratio.of",
+            "previous, CI",
+        ),
+        (
+            {"bias__thresholds__KL__ratio": {"of": "previous", "maximum": 0, "floor": 0}},
+            "bias.thresholds.KL.ratio.maximum",
+            "greater than 0",
+        ),
+        (
+            {"bias__thresholds__KL__ratio": {"of": "previous", "maximum": 2}},
+            "bias.thresholds.KL.ratio.floor",
+            "missing",
+        ),
+        (
+            {"bias__thresholds__KL__not_computable": "accept"},
+            "bias.thresholds.KL.not_computable",
+            "'ask' or 'stop'",
+        ),
+        ({"bias__not_computable": "mitigate"}, "bias.not_computable", "'ask' or 'stop'"),
+        ({"bias__still_beyond": "mitigate"}, "bias.still_beyond", "'ask' or 'stop'"),
+        (
+            {"bias__mitigation": {"method": "none"}, "bias__thresholds__DPL__beyond": "mitigate"},
+            "bias.thresholds.DPL.beyond",
+            "or a `bias.mitigation.method`: reweighing or resampling",
+        ),
+        ({"bias__mitigation": {"method": "none"}, "bias__beyond": "mitigate"}, "bias.beyond", "ask or stop"),
+        ({"bias__ask": {"timeout_hours": 0}}, "bias.ask.timeout_hours", "greater than 0"),
+        ({"bias__ask": {"on_timeout": "accept"}}, "bias.ask.on_timeout", "'reject' or 'approve'"),
+        ({"bias__ask": {"users": ["ann", "ann"]}}, "bias.ask.users[1]", "each user once"),
+        ({"bias__ask": {"users": [" "]}}, "bias.ask.users[0]", "a user of Airflow"),
         ({"bias__thresholds__DI": {"minimum": 0.8}}, "bias.thresholds.DI", "unknown key; allowed: CI, DPL"),
         ({"bias__facets__1__thresholds__CI__maximum": 2}, "bias.facets[1].thresholds.CI.maximum", "-1 to 1"),
         ({"bias__group": None}, "bias.group", "CDDL compares within its groups"),
@@ -223,7 +321,7 @@ def test_a_fault_is_told_with_file_line_key_and_what_is_allowed(
 
 
 def test_all_faults_are_told_at_once() -> None:
-    found = problems(data__key="id", evaluation__minimum=0.9, bias__thresholds__DPL__maximum=3)
+    found = problems(data__key="id", evaluation__minimum=0.9, bias__thresholds__CI__maximum=3)
     assert len(found) == 2
     found = problems(evaluation__minimum=2, training__volume_gb="big", surplus=1)
     assert len(found) == 3
@@ -231,14 +329,14 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_the_line_is_the_one_the_fault_is_on() -> None:
     text = LOAN.read_text().replace(
-        "DPL: {minimum: -0.15, maximum: 0.15}", "DPL: {minimum: -0.15, maximum: 3}"
+        "CDDL: {minimum: -0.15, maximum: 0.15}", "CDDL: {minimum: -0.15, maximum: 3}"
     )
     number = next(n for n, line in enumerate(text.splitlines(), 1) if "maximum: 3}" in line)
     with pytest.raises(WorkflowInvalid) as caught:
         parse("loan_approval.yaml", text, DEFAULTS)
     assert caught.value.problems == [
-        f"loan_approval.yaml:{number}: bias.thresholds.DPL.maximum: found 3; "
-        "allowed: a number from -1 to 1, the range of DPL"
+        f"loan_approval.yaml:{number}: bias.thresholds.CDDL.maximum: found 3; "
+        "allowed: a number from -1 to 1, the range of CDDL"
     ]
     assert str(caught.value).startswith("A workflow file was refused.\n  loan_approval.yaml:")
 
@@ -368,29 +466,58 @@ def test_bias_bounds_follow_facets_and_metrics() -> None:
         "facet": "sex",
         "group": "sex = female",
         "metric": "DPL",
-        "minimum": -0.15,
-        "maximum": 0.15,
-        "minimum_origin": "loan_approval.yaml: bias.thresholds.DPL.minimum",
-        "maximum_origin": "loan_approval.yaml: bias.thresholds.DPL.maximum",
+        "bands": [
+            {
+                "minimum": -0.15,
+                "maximum": 0.15,
+                "minimum_origin": "loan_approval.yaml: bias.thresholds.DPL.absolute",
+                "maximum_origin": "loan_approval.yaml: bias.thresholds.DPL.absolute",
+                "beyond": "mitigate",
+            },
+            {
+                "minimum": -0.3,
+                "maximum": 0.3,
+                "minimum_origin": "loan_approval.yaml: bias.thresholds.DPL.further[0].absolute",
+                "maximum_origin": "loan_approval.yaml: bias.thresholds.DPL.further[0].absolute",
+                "beyond": "ask",
+            },
+            {
+                "minimum": -0.45,
+                "maximum": 0.45,
+                "minimum_origin": "loan_approval.yaml: bias.thresholds.DPL.further[1].absolute",
+                "maximum_origin": "loan_approval.yaml: bias.thresholds.DPL.further[1].absolute",
+                "beyond": "stop",
+            },
+        ],
+        "ratio": None,
+        "not_computable": "stop",
     }
     of_age = bounds[8]
-    assert (of_age["group"], of_age["metric"], of_age["minimum"]) == ("age > 60", "CI", None)
-    assert of_age["maximum_origin"] == "loan_approval.yaml: bias.facets[1].thresholds.CI.maximum"
+    assert (of_age["group"], of_age["metric"]) == ("age > 60", "CI")
+    (band,) = of_age["bands"]
+    assert (band["minimum"], band["maximum"], band["beyond"]) == (None, 0.9, "ask")
+    assert band["maximum_origin"] == "loan_approval.yaml: bias.facets[1].thresholds.CI.maximum"
     json.dumps(bounds, allow_nan=False)
+
+
+OVER_99 = {"maximum": 0.99, "beyond": "stop"}
 
 
 def test_intersections_are_bounded_like_facets() -> None:
     data = copy.deepcopy(GOOD)
     data["bias"]["engine"] = "portable"
-    data["bias"]["intersections"] = [{"facets": ["sex", "age"], "thresholds": {"CI": {"maximum": 0.99}}}]
+    data["bias"]["intersections"] = [{"facets": ["sex", "age"], "thresholds": {"CI": OVER_99}}]
     bounds = parse("loan_approval.yaml", yaml.safe_dump(data), DEFAULTS).bias_bounds()
     assert len(bounds) == 3 * 8
     both = bounds[16:]
     assert {(entry["facet"], entry["group"]) for entry in both} == {
         ("sex & age", "sex = female and age > 60")
     }
-    assert both[0]["maximum_origin"] == "loan_approval.yaml: bias.intersections[0].thresholds.CI.maximum"
-    assert both[1]["maximum_origin"] == "loan_approval.yaml: bias.thresholds.DPL.maximum"
+    origins = [entry["bands"][0]["maximum_origin"] for entry in both[:2]]
+    assert origins == [
+        "loan_approval.yaml: bias.intersections[0].thresholds.CI.maximum",
+        "loan_approval.yaml: bias.thresholds.DPL.absolute",
+    ]
 
 
 def test_models_hold_no_number() -> None:
