@@ -153,6 +153,20 @@ class Airflow:
         }
         return int(self._call("POST", "/api/v2/backfills", body)["id"])
 
+    def question(self, task: TaskInstance) -> dict[str, Any]:
+        """What a task asks a person: `subject`, `body`, `options`, and the response, if there is one.
+
+        :raises NotThere: it has not asked yet
+        """
+        return dict(self._call("GET", _question(task)))
+
+    def answer(self, task: TaskInstance, option: str, reason: str = "") -> None:
+        """Answer a task that asks a person, as the user of this login.
+
+        :raises Problem: it asks nothing, was answered already, or has no such option; with Airflow's words
+        """
+        self._call("PATCH", _question(task), {"chosen_options": [option], "params_input": {"reason": reason}})
+
     def xcom(self, task: TaskInstance, key: str) -> Any:
         """A value that a task has left.
 
@@ -187,6 +201,11 @@ class Airflow:
                     raise kind(f"Airflow answered {error.code} to {method} {path}: {_detail(text)}") from None
             time.sleep(0.5 * (attempt + 1))
         raise AssertionError("the last attempt returns or raises")
+
+
+def _question(task: TaskInstance) -> str:
+    run = f"/api/v2/dags/{task.dag_id}/dagRuns/{_quoted(task.run_id)}"
+    return f"{run}/taskInstances/{task.task_id}/{task.map_index}/hitlDetails"
 
 
 def _quoted(run_id: str) -> str:

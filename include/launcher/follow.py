@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import urllib.parse
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,16 @@ PARENT = "ml_workflow"
 STAGES = ("ingest_analyze", "prepare_transform", "train_tune", "deploy_manage")
 ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 GOOD = {"success", "skipped"}
-MARKS = {"success": "✓", "skipped": "-", "failed": "✗", "upstream_failed": "·", "up_for_retry": "↻"}
+ASKING = "awaiting_input"
+MARKS = {
+    "success": "✓",
+    "skipped": "-",
+    "failed": "✗",
+    "upstream_failed": "·",
+    "up_for_retry": "↻",
+    ASKING: "?",
+}
+A_PERSON_TAKES_SECONDS = 8 * 24 * 3600  # a workflow may wait a week for an answer
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,8 @@ def follow(
 ) -> Outcome:
     """Wait for the end of a parent run.
 
-    :param tell: called once for each attempt of a task that ended, in the order of their ends
+    :param tell: called once for each attempt of a task that ended or asks a person, in that order
+    :param seconds: how long it may take; `A_PERSON_TAKES_SECONDS` where one may be asked
     :raises Problem: a process died
     """
     watched = Watched(stack.airflow, workflow, run_id, tell)
@@ -94,7 +105,7 @@ class Watched:
             self._refresh(self._wanted)  # a stage that was over at first may have been cleared and run again
         for task in sorted(self.tasks(), key=lambda task: task.end_date or ""):
             key = (task.dag_id, task.task_id, task.map_index, task.try_number, task.state or "")
-            if task.state in (*ENDED, "up_for_retry") and key not in self._told:
+            if task.state in (*ENDED, "up_for_retry", ASKING) and key not in self._told:
                 self._told.add(key)
                 self._tell(task)
         return True if self._is_over(parent) else None
@@ -121,8 +132,15 @@ def task_line(task: TaskInstance) -> str:
     """One line for the terminal: stage, task, state, seconds."""
     state = task.state or "none"
     name = task.task_id if task.map_index < 0 else f"{task.task_id}[{task.map_index}]"
-    seconds = f"{task.duration:6.1f} s" if task.duration is not None else "        "
+    ended = task.duration is not None and state != ASKING
+    seconds = f"{task.duration:6.1f} s" if ended else "        "
     return f"  {MARKS.get(state, ' ')} {task.stage:<18} {name:<28} {state:<15} {seconds}"
+
+
+def question_url(base_url: str, task: TaskInstance) -> str:
+    """The page of Airflow's UI on which a task's question is answered."""
+    run_id = urllib.parse.quote(task.run_id, safe="")
+    return f"{base_url}/dags/{task.dag_id}/runs/{run_id}/tasks/{task.task_id}/required_actions"
 
 
 def task_log(airflow_home: Path, task: TaskInstance) -> Path:

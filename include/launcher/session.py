@@ -14,7 +14,19 @@ from collections.abc import Mapping
 from types import FrameType
 
 from launcher import airflow_setup, bench, processes, timing
-from launcher.follow import PARENT, STAGES, Outcome, error_of, follow, task_line, task_log
+from launcher.api import TaskInstance
+from launcher.follow import (
+    A_PERSON_TAKES_SECONDS,
+    ASKING,
+    PARENT,
+    STAGES,
+    Outcome,
+    error_of,
+    follow,
+    question_url,
+    task_line,
+    task_log,
+)
 from launcher.landing import land, prepare_account
 from launcher.problem import Problem, disk_trouble
 from launcher.settings import Choices, choices_from_environment, require_workflow
@@ -94,12 +106,38 @@ def run_workflow(stack: Stack, choices: Choices) -> Outcome:
     run_id = f"manual__{choices.date}__{now}"
     stack.airflow.trigger(dag_id, {"partition": choices.date}, run_id)
     print(f"run           {dag_id} for {choices.date}\n", flush=True)
-    outcome = follow(stack, choices.workflow, run_id, lambda task: print(task_line(task), flush=True))
+    outcome = follow(
+        stack,
+        choices.workflow,
+        run_id,
+        lambda task: tell(stack, task),
+        seconds=A_PERSON_TAKES_SECONDS,
+    )
     home = choices.layout.airflow_home
     for task in outcome.failed:
         log = task_log(home, task)
         print(f"\n{task.stage}.{task.task_id} failed: {error_of(stack.airflow, task, log)}\n  its log: {log}")
     return outcome
+
+
+def tell(stack: Stack, task: TaskInstance) -> None:
+    """One line on a task; where it asks a person, also where and how to answer."""
+    print(task_line(task), flush=True)
+    if task.state != ASKING:
+        return
+    question = stack.airflow.question(task)
+    password = airflow_setup.secrets_of(stack.choices.layout).admin_password
+    options = " or ".join(question["options"])
+    print(
+        f"\n  {question['subject']}: a person has to answer {options}; this waits for it.\n"
+        f"    in the browser   {question_url(stack.airflow.base_url, task)}\n"
+        f"                     user {airflow_setup.USER}, password {password}\n"
+        f"    in a terminal    PYTHONPATH=include {stack.choices.layout.airflow_python} -m launcher.answer"
+        f" {stack.airflow_port} {task.dag_id} {shlex.quote(task.run_id)} {task.task_id} OPTION 'the reason'\n"
+        f"  Without an answer in time: {' '.join(question['defaults'])}. "
+        f"The numbers are above it in the browser, and in the log of the gate's task.\n",
+        flush=True,
+    )
 
 
 def end_leftovers(stack: Stack, workflow: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from launcher.api import TaskInstance
-from launcher.follow import Outcome, task_line, task_log
-from launcher.summary import _bounds
+from launcher.follow import Outcome, question_url, task_line, task_log
+from launcher.summary import _bounds, _decision
 from launcher.timing import covered, deployment_sent
 
 BEGAN = datetime.datetime(2026, 1, 16, 6, tzinfo=datetime.UTC)
@@ -57,6 +59,52 @@ def test_the_cause_is_told_before_its_consequence() -> None:
 def test_a_task_is_one_line() -> None:
     line = task_line(task("train_tune", "train_model", "success"))
     assert line.split() == ["✓", "train_tune", "train_model", "success", "1.2", "s"]
+
+
+def test_a_task_that_asks_has_not_taken_its_time_yet() -> None:
+    line = task_line(task("ingest_analyze", "ask_about_bias", "awaiting_input"))
+    assert line.split() == ["?", "ingest_analyze", "ask_about_bias", "awaiting_input"]
+
+
+def test_where_a_question_is_answered() -> None:
+    asking = replace(task("ingest_analyze", "ask_about_bias", "awaiting_input"), run_id="manual__a+b/c")
+    assert question_url("http://127.0.0.1:8080", asking) == (
+        "http://127.0.0.1:8080/dags/loan_approval.ingest_analyze/runs/manual__a%2Bb%2Fc"
+        "/tasks/ask_about_bias/required_actions"
+    )
+
+
+def test_both_gates_and_the_answer_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def metric(value: float | None, finding: str, way: str) -> dict[str, Any]:
+        bounds = {"minimum": -0.15, "maximum": 0.15}
+        return {
+            "group": "sex = female",
+            "metric": "DPL",
+            "value": value,
+            "finding": finding,
+            "way": way,
+            **bounds,
+        }
+
+    answer = {"choice": "Approve", "reason": "known", "by": {"id": "a", "name": "Ann"}, "at": "now"}
+    first = {"data": "curated", "summary": "To be mitigated.", "metrics": [metric(0.24, "above", "mitigate")]}
+    second = {"data": "mitigated", "summary": "Asked.", "metrics": [metric(None, "not computable", "ask")]}
+    _decision(
+        {
+            "rounds": [{**first, "answer": None}, {**second, "answer": answer}],
+            "dataset": {"uri": "s3://b/mitigated/"},
+            "outcome": "accepted",
+        }
+    )
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "bias measured: To be mitigated.",
+        "sex = female DPL +0.2400 -0.15 to 0.15 above: mitigate",
+        "bias after mitigation: Asked.",
+        "sex = female DPL none -0.15 to 0.15 not computable: ask",
+        "asked Approve (Ann, now): known",
+        "gate accepted: s3://b/mitigated/",
+    ]
 
 
 def test_the_log_of_the_latest_attempt() -> None:
