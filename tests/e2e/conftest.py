@@ -12,6 +12,7 @@ import pytest
 from launcher.landing import prepare_account
 from launcher.settings import ROOT, Choices, Layout, Ports
 from launcher.stack import Stack
+from tests.e2e import variants
 
 HERE = Path(__file__).parent
 BROKEN = """\
@@ -36,6 +37,7 @@ def stack(home: Path) -> Iterator[Stack]:
     workflows = home / "workflows"
     workflows.mkdir()
     (workflows / "broken.yaml").write_text(BROKEN)
+    variants.write(workflows)
     room = home / "room"
     room.mkdir()
     bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"

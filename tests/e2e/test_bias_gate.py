@@ -1,0 +1,280 @@
+"""The bias gate's four ways in a real Airflow: who decides, what decision.json then says, what is published.
+
+`test_workflows.py` has the ways on which nobody is asked, through all stages; here are the others, of both
+workflows, under bounds that force them. Answers come as the UI gives them: through Airflow's REST API.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.api import TaskInstance
+from launcher.follow import child_run_id, error_of, task_log
+from launcher.landing import client, land
+from launcher.problem import Problem
+from launcher.settings import ROOT, Choices
+from launcher.stack import Stack
+
+DAY, DRIFTED, BACKFILLED = "2026-01-15", "2026-02-10", "2026-01-17"
+ADULT = ROOT.parent / "shared" / "data" / "adult.csv"
+GATE = {
+    "ask_about_bias",
+    "mitigate_bias",
+    "decide_on_mitigation",
+    "ask_about_mitigation",
+    "publish_partition",
+    "stop_on_bias",
+}
+pytestmark = pytest.mark.timeout(600)
+
+
+class Partition:
+    """One day of one workflow, from landing to the end of its gate."""
+
+    def __init__(self, stack: Stack, workflow: str, day: str = DAY) -> None:
+        self.stack, self.workflow, self.day = stack, workflow, day
+        self.airflow = stack.airflow
+        self.dag_id = f"{workflow}.ingest_analyze"
+        self.run_id = f"manual__{day}__gate"
+
+    def land(self, data: Path | None = None) -> None:
+        """The day's files: those of the census, or generated ones, which are made for one workflow only."""
+        layout = self.stack.choices.layout
+        source = "loan_approval" if data is None else self.workflow
+        land(self.stack, Choices(workflow=source, date=self.day, data=data, layout=layout))
+        if source == self.workflow:
+            return
+        s3, bucket = client(self.stack, "s3"), self.stack.choices.deployment.bucket
+        prefix = f"{source}/landing/dt={self.day}/"
+        for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+            key = item["Key"].replace(source, self.workflow, 1)
+            s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": item["Key"]})
+
+    def start(self, data: Path | None = None) -> Partition:
+        self.land(data)
+        self.stack.wait_for_dag(self.dag_id)
+        self.airflow.trigger(self.dag_id, {"partition": self.day}, self.run_id)
+        return self
+
+    def states(self) -> dict[str, str | None]:
+        return {task.task_id: task.state for task in self.airflow.task_instances(self.dag_id, self.run_id)}
+
+    def task(self, task_id: str) -> TaskInstance:
+        tasks = self.airflow.task_instances(self.dag_id, self.run_id)
+        return next(task for task in tasks if task.task_id == task_id)
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        return self.stack.processes.wait_until(lambda: condition() or None, 300, what)
+
+    def until_asked(self, task_id: str = "ask_about_bias", tries: int = 1) -> dict[str, Any]:
+        """Wait for the question; the form."""
+
+        def asked() -> bool:
+            assert self.airflow.run(self.dag_id, self.run_id)["state"] not in ("failed", "success"), (
+                self.said()
+            )
+            task = self.task(task_id)
+            return task.state == "awaiting_input" and task.try_number == tries
+
+        self.until(asked, f"{self.workflow}'s {task_id}")
+        return self.airflow.question(self.task(task_id))
+
+    def answer(self, choice: str, reason: str = "", task_id: str = "ask_about_bias") -> None:
+        self.airflow.answer(self.task(task_id), choice, reason)
+
+    def end(self, dag_id: str | None = None, run_id: str | None = None) -> str:
+        """Wait for the end of a run, of the gate's own by default; its state."""
+        where = dag_id or self.dag_id, run_id or self.run_id
+
+        def over() -> str | None:
+            state = self.airflow.run(*where)["state"]
+            return state if state in ("success", "failed") else None
+
+        state: str = self.until(over, " ".join(where))
+        return state
+
+    def way(self) -> set[str]:
+        """The tasks after the first gate that were run."""
+        return {task_id for task_id, state in self.states().items() if task_id in GATE and state != "skipped"}
+
+    def said(self, dag_id: str | None = None, run_id: str | None = None) -> str:
+        """What the failed tasks said."""
+        home = self.stack.choices.layout.airflow_home
+        tasks = self.airflow.task_instances(dag_id or self.dag_id, run_id or self.run_id)
+        failed = [task for task in tasks if task.state == "failed"]
+        return "\n".join(error_of(self.airflow, task, task_log(home, task)) for task in failed)
+
+    def decision(self) -> dict[str, Any]:
+        key = f"{self.workflow}/runs/{self.day}/ingest_analyze/decision.json"
+        bucket = self.stack.choices.deployment.bucket
+        document: dict[str, Any] = json.load(
+            client(self.stack, "s3").get_object(Bucket=bucket, Key=key)["Body"]
+        )
+        return document
+
+    def prepare(self, run_id: str) -> str:
+        """Run the next stage by hand; its state."""
+        dag_id = f"{self.workflow}.prepare_transform"
+        self.airflow.trigger(dag_id, {"partition": self.day}, run_id)
+        return self.end(dag_id, run_id)
+
+
+def choices_of(decision: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """By round: the gate's way, and what a person chose."""
+    return [
+        (part["way"], part["answer"]["choice"] if part["answer"] else None) for part in decision["rounds"]
+    ]
+
+
+class TestLoans:
+    """A day within the outer bound asks, and is approved, asked again and mitigated; a day beyond stops."""
+
+    @pytest.fixture(scope="class")
+    def day(self, stack: Stack) -> Partition:
+        return Partition(stack, "loan_asks").start()
+
+    def test_a_person_sees_the_numbers_and_approves(self, day: Partition) -> None:
+        form = day.until_asked()
+        assert form["subject"] == f"Bias in loan_asks, {DAY}"
+        assert form["options"] == ["Approve", "Mitigate", "Reject"]
+        assert "| `sex = female` | DPL | 0.0800 | -0.05 to 0.05, beyond: ask;" in form["body"]
+        assert list(form["params"]) == ["reason"]
+        assert day.decision()["outcome"] is None
+        before = datetime.datetime.now(datetime.UTC)
+        day.answer("Approve", "The difference is explained by employment.")
+        assert day.end() == "success", day.said()
+        assert day.way() == {"ask_about_bias", "publish_partition"}
+        decision = day.decision()
+        assert decision["outcome"] == "accepted"
+        assert choices_of(decision) == [("ask", "Approve")]
+        answer = decision["rounds"][0]["answer"]
+        assert answer["by"] == {"id": "admin", "name": "admin"}
+        assert answer["reason"] == "The difference is explained by employment."
+        assert before <= datetime.datetime.fromisoformat(answer["at"]) <= datetime.datetime.now(datetime.UTC)
+        assert decision["dataset"]["uri"].endswith(f"loan_asks/curated/dt={DAY}/")
+
+    def test_the_next_stage_takes_what_was_approved(self, day: Partition) -> None:
+        assert day.prepare("approved") == "success", day.said("loan_asks.prepare_transform", "approved")
+
+    def test_a_wrong_approval_is_taken_back_by_clearing_it(self, day: Partition) -> None:
+        """The question is asked anew, and from then on nothing is accepted."""
+        day.airflow.clear(day.dag_id, day.run_id, ["ask_about_bias"], downstream=True)
+        form = day.until_asked(tries=2)
+        assert form["response_received"] is False
+        assert day.prepare("taken-back") == "failed"
+        assert "loan_asks of 2026-01-15 is not decided yet" in day.said(
+            "loan_asks.prepare_transform", "taken-back"
+        )
+
+    def test_a_person_sends_it_to_mitigation(self, day: Partition) -> None:
+        day.answer("Mitigate", "on second thoughts")
+        assert day.end() == "success", day.said()
+        assert day.way() == {
+            "ask_about_bias",
+            "mitigate_bias",
+            "decide_on_mitigation",
+            "publish_partition",
+        }
+        decision = day.decision()
+        assert choices_of(decision) == [("ask", "Mitigate"), ("accept", None)]
+        assert decision["dataset"]["uri"].endswith("/ingest_analyze/mitigation/data/")
+        assert decision["dataset"]["weighted"] is True
+        before, after = (
+            next(each["value"] for each in part["metrics"] if each["metric"] == "DPL")
+            for part in decision["rounds"]
+        )
+        assert before > 0.05
+        assert abs(after) < 1e-9
+        assert decision["mitigation"]["method"] == "reweighing"
+
+    def test_beyond_the_outer_bound_nobody_is_asked(self, stack: Stack) -> None:
+        day = Partition(stack, "loan_asks", DRIFTED).start()
+        assert day.end() == "failed"
+        assert day.way() == {"stop_on_bias"}
+        decision = day.decision()
+        assert (decision["outcome"], decision["dataset"]) == ("stopped", None)
+        assert choices_of(decision) == [("stop", None)]
+        assert (
+            "above the maximum of 0.2 (loan_asks.yaml: bias.thresholds.DPL.further[0].absolute)" in day.said()
+        )
+        assert day.prepare("stopped") == "failed"
+        refused = day.said("loan_asks.prepare_transform", "stopped")
+        assert "No gate and no person accepted this data" in refused
+        assert "loan_asks of 2026-02-10 was refused" in refused
+
+    def test_a_backfilled_run_asks_too_and_a_rejection_stops_it(self, stack: Stack) -> None:
+        """The parent waits for the stage, and the stage for the person."""
+        day = Partition(stack, "loan_asks", BACKFILLED)
+        day.land()
+        parent = "loan_asks.ml_workflow"
+        day.airflow.backfill(parent, f"{BACKFILLED}T00:00:00Z", f"{BACKFILLED}T23:00:00Z")
+
+        def backfilled() -> str | None:
+            runs = [run for run in day.airflow.runs(parent) if run["run_type"] == "backfill"]
+            return runs[0]["dag_run_id"] if runs else None
+
+        run_id = day.until(backfilled, "the backfill")
+        day.run_id = child_run_id(run_id)
+        day.until(lambda: day.airflow.runs(day.dag_id, "running"), "the stage")
+        day.until_asked()
+        day.answer("Reject", "not lawful")
+        assert day.end(parent, run_id) == "failed"
+        assert "Rejected by admin" in day.said(parent, run_id)
+        assert "not lawful" in day.said(parent, run_id)
+        assert day.decision()["outcome"] == "stopped"
+        assert day.way() == {"ask_about_bias", "stop_on_bias"}
+
+    def test_only_those_who_are_named_may_answer_and_nobody_is_waited_for_forever(self, stack: Stack) -> None:
+        day = Partition(stack, "loan_in_time").start()
+        day.until_asked()
+        with pytest.raises(Problem, match="is not a respondent for the task"):
+            day.answer("Approve")
+        assert day.end() == "failed"
+        (part,) = day.decision()["rounds"]
+        assert part["answer"]["choice"] == "Reject"
+        assert part["answer"]["by"] is None
+        assert part["answer"]["timed_out"] is True
+        assert "Rejected without an answer" in day.said()
+
+
+class TestCensus:
+    """The same data under three sets of bounds; all three runs go on at once."""
+
+    @pytest.fixture(scope="class")
+    def days(self, stack: Stack) -> dict[str, Partition]:
+        if not ADULT.exists():
+            pytest.skip(f"the census data ({ADULT.name}) is not part of the project and is not there")
+        names = ("census_asks", "census_mitigates", "census_stops")
+        return {name: Partition(stack, name).start(ADULT) for name in names}
+
+    def test_stop(self, days: dict[str, Partition]) -> None:
+        day = days["census_stops"]
+        assert day.end() == "failed"
+        assert day.way() == {"stop_on_bias"}
+        assert day.decision()["outcome"] == "stopped"
+        assert "is 0.2002, above the maximum of 0.1" in day.said()
+
+    def test_ask(self, days: dict[str, Partition]) -> None:
+        day = days["census_asks"]
+        assert day.until_asked()["options"] == ["Approve", "Reject"]  # it has no method of mitigation
+        day.answer("Approve", "historical data, for teaching")
+        assert day.end() == "success", day.said()
+        assert day.way() == {"ask_about_bias", "publish_partition"}
+        assert choices_of(day.decision()) == [("ask", "Approve")]
+
+    def test_mitigate(self, days: dict[str, Partition]) -> None:
+        """Resampled rows carry no weights, and lie elsewhere than the curated ones."""
+        day = days["census_mitigates"]
+        assert day.end() == "success", day.said()
+        assert day.way() == {"mitigate_bias", "decide_on_mitigation", "publish_partition"}
+        decision = day.decision()
+        assert choices_of(decision) == [("mitigate", None), ("accept", None)]
+        assert decision["dataset"]["mitigation"] == "resampling"
+        assert decision["dataset"]["weighted"] is False
+        assert decision["dataset"]["uri"].endswith("/ingest_analyze/mitigation/data/")

@@ -1,0 +1,56 @@
+"""The project's workflows with other bounds on bias, so that each way of the gate is taken."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from launcher.settings import ROOT
+
+LOAN = ROOT / "include" / "workflows" / "loan_approval.yaml"
+CENSUS = ROOT / "tests" / "workflows" / "census_income.yaml"
+
+
+def bias(*bands: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A section `bias` that bounds only the difference in positive labels between women and men."""
+    first, *further = bands
+    return {"metrics": ["CI", "DPL"], "thresholds": {"DPL": {**first, "further": further}}, **changes}
+
+
+# Women's DPL is 0.08 in January's applications and 0.24 in February's, and 0.20 in the census.
+VARIANTS: dict[str, tuple[Path, dict[str, Any]]] = {
+    "loan_asks": (
+        LOAN,
+        bias(
+            {"absolute": 0.05, "beyond": "ask"},
+            {"absolute": 0.2, "beyond": "stop"},
+            mitigation={"method": "reweighing"},
+        ),
+    ),
+    "loan_in_time": (
+        LOAN,
+        bias(
+            {"absolute": 0.05, "beyond": "ask"},
+            ask={"timeout_hours": 0.001, "on_timeout": "reject", "users": ["somebody-else"]},
+        ),
+    ),
+    "census_asks": (CENSUS, bias({"absolute": 0.1, "beyond": "ask"})),
+    "census_mitigates": (
+        CENSUS,
+        bias({"absolute": 0.1, "beyond": "mitigate"}, mitigation={"method": "resampling"}),
+    ),
+    "census_stops": (CENSUS, bias({"absolute": 0.1, "beyond": "stop"})),
+}
+
+
+def write(folder: Path) -> None:
+    """One workflow file each."""
+    for name, (base, changes) in VARIANTS.items():
+        data = copy.deepcopy(yaml.safe_load(base.read_text()))
+        data |= {"name": name, "bias": {"facets": data["bias"]["facets"][:1], **changes}}
+        data["bias"]["engine"] = "portable" if base == CENSUS else "managed"
+        data["deployment"]["endpoint"] = name.replace("_", "-")
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
