@@ -18,7 +18,7 @@ from tests.support.lake import Lake
 from tests.support.stand_in import StandIn
 
 # Runs for minutes unless it is interrupted.
-ENDLESS = "SELECT count(*) FROM UNNEST(sequence(1, 30000)) AS a(x), UNNEST(sequence(1, 30000)) AS b(y), UNNEST(sequence(1, 1000)) AS c(z) WHERE sqrt(x * y + z) = 0.5"
+ENDLESS = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) AS a(x), UNNEST(sequence(1, 10000)) AS b(y), UNNEST(sequence(1, 10000)) AS c(z) WHERE sqrt(x * y + z) = 0.5"
 
 
 @pytest.fixture
@@ -164,8 +164,8 @@ def test_many_queries_at_once(lake: Lake) -> None:
 
 def test_a_large_sort_spills_instead_of_failing(lake: Lake) -> None:
     rows = lake.sql(
-        "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY md5(to_utf8(CAST(x AS varchar)))) AS r "
-        "FROM UNNEST(sequence(1, 1000000)) AS t(x))"
+        "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY md5(to_utf8(CAST(100 * x + y AS varchar)))) "
+        "AS r FROM UNNEST(sequence(1, 10000)) AS t(x), UNNEST(sequence(1, 100)) AS u(y))"
     )
     assert rows == [["1000000"]]
 

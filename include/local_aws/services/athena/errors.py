@@ -14,6 +14,21 @@ from local_aws.services.athena.trino.dialect import AthenaSql, place
 # Messages that our own macros and readers raise begin with Trino's code.
 _CODED = re.compile(r"[A-Z]+(?:_[A-Z]+)+: .*", re.DOTALL)
 
+# What DuckDB says -> what Trino says; a code alone is followed by DuckDB's message.
+_REASONS = {
+    "ivision by zero": "DIVISION_BY_ZERO: / by zero",
+    "More than one row returned by a subquery": (
+        "SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows"
+    ),
+    "Map keys must be unique": "INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed",
+    "Map keys can not be NULL": "INVALID_FUNCTION_ARGUMENT: map key cannot be null",
+    "not utf-8 encoded": "HIVE_CURSOR_ERROR",
+}
+_LIMITS = {
+    "invalid perl operator": "this regular expression",
+    "invalid escape sequence": "this regular expression",
+}
+
 
 def explained(problem: duckdb.Error, sql: str) -> QueryFailed:
     """The failure that Athena would report for an error of DuckDB's."""
@@ -28,20 +43,18 @@ def explained(problem: duckdb.Error, sql: str) -> QueryFailed:
         return QueryFailed(
             f"Query exhausted resources at this scale factor: {message}", category=SYSTEM, error_type=9
         )
-    if "ivision by zero" in message:
-        return QueryFailed("DIVISION_BY_ZERO: / by zero", error_type=1006)
-    if "More than one row returned by a subquery" in message:
-        return QueryFailed("SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows")
+    if found := re.search(r'Could not parse string "(.*)" according to format specifier "(.*)"', message):
+        return QueryFailed(f'INVALID_FUNCTION_ARGUMENT: Invalid format: "{found[1]}" is malformed')
+    for part, reason in _REASONS.items():
+        if part in message:
+            return QueryFailed(f"{reason}: {message}" if reason.isupper() else reason)
+    for part, construct in _LIMITS.items():
+        if part in message:
+            return not_supported(f"{construct}: {message}")
     if isinstance(problem, duckdb.OutOfRangeException) or "out of range" in message.lower():
         return QueryFailed(f"NUMERIC_VALUE_OUT_OF_RANGE: {message}")
     if isinstance(problem, duckdb.ConversionException):
         return QueryFailed(f"INVALID_CAST_ARGUMENT: {message}")
-    if found := re.search(r'Could not parse string "(.*)" according to format specifier "(.*)"', message):
-        return QueryFailed(f'INVALID_FUNCTION_ARGUMENT: Invalid format: "{found[1]}" is malformed')
-    if "not utf-8 encoded" in message:
-        return QueryFailed(
-            "HIVE_CURSOR_ERROR: A file of the table is not UTF-8 text: " + message.split("\n")[0]
-        )
     if isinstance(problem, duckdb.ParserException | duckdb.NotImplementedException):
         return not_supported(f"a construct of this query: {message}")
     return QueryFailed(f"GENERIC_USER_ERROR: {message}")
@@ -68,6 +81,11 @@ def _unbound(message: str, sql: str) -> QueryFailed:
             f"EXPRESSION_NOT_AGGREGATE: {_place_of(found[1], sql)}: '{found[1]}' must be an aggregate "
             "expression or appear in GROUP BY clause"
         )
+    if "UNNEST() can only be applied to lists" in message:
+        return not_supported("UNNEST of a map beside others")
+    if found := re.search(r"Macro trino_(\w+)\(\) does not support the supplied arguments", message):
+        name = {"plus": "date_add", "iso8601": "to_iso8601"}.get(found[1], found[1])
+        return QueryFailed(f"FUNCTION_NOT_FOUND: Unexpected parameters for function {name}")
     if "No function matches" in message or "Could not choose a best candidate" in message:
         return QueryFailed(f"FUNCTION_NOT_FOUND: {message.splitlines()[0]}")
     if "WHERE clause cannot contain aggregates" in message:

@@ -34,6 +34,7 @@ from local_aws.services.athena.storage import (
     storage_of,
 )
 from local_aws.services.athena.trino.dialect import parse_query, place
+from local_aws.services.athena.trino.library import provide
 from local_aws.services.athena.trino.translate import duckdb_sql
 from local_aws.services.catalog import Catalog, data_files
 from local_aws.services.catalog.filter import NULL_PARTITION
@@ -227,6 +228,7 @@ class Relations:
             )
         else:
             body = f"SELECT {', '.join(own)} FROM ({' UNION ALL BY NAME '.join(scans)}) f"
+        provide(connection, body)
         connection.execute(f'CREATE VIEW data."{relation.name}" AS {body}')
 
     def _insert(self, table: str, rows: Sequence[Sequence[str | None]]) -> None:

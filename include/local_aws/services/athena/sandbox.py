@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 
@@ -55,7 +54,6 @@ class Sandbox:
             CREATE SCHEMA data; CREATE SCHEMA shape;
             """
         )
-        made.execute(_macros())
         self._made = made
         return made
 
@@ -93,7 +91,3 @@ def sandbox(scratch: Path) -> Iterator[Sandbox]:
     finally:
         made.close()
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _macros() -> str:
-    return files("local_aws.services.athena.trino").joinpath("macros.sql").read_text()

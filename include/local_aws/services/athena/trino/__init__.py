@@ -7,7 +7,8 @@
                                           operators  casts  time_syntax  calls  tables   the parts
                                           writer                          what they stand on
                                           functions/                      a table a topic
-                                          macros.sql                      what takes more than a template
+                                          library                         macros.sql and Python: what takes
+                                                                          more than a template
 
 A function that is not in the table fails by name: DuckDB often has one of the same name that means
 something else, and a wrong number is worse than none.

@@ -108,10 +108,10 @@ class Calls(Writer):
                 f"aggregation functions, not '{name}'"
             )
         written = self.filled(node, function, suffix)
-        if not function.strings:
+        if not function.typed:
             return written
         types = self.types_of(node)
         if types is None:
             return self.marked(node, written)
-        self.need_texts(node, types, function.strings)
+        self.need_families(node, types, function)
         return written

@@ -7,8 +7,8 @@ import re
 from sqlglot import exp
 
 from local_aws.services.athena.failure import QueryFailed, not_supported
-from local_aws.services.athena.trino.types import FLOATS, INTEGERS, TEXT, DuckType
-from local_aws.services.athena.trino.writer import Writer
+from local_aws.services.athena.trino.types import FLOATS, INTEGERS, TEXT, UNKNOWN, DuckType
+from local_aws.services.athena.trino.writer import Writer, quoted_text
 
 
 class Casts(Writer):
@@ -38,17 +38,40 @@ class Casts(Writer):
 
     def _cast_of(self, value: str, source: DuckType, target: str, to: exp.DataType, *, trying: bool) -> str:
         word = "TRY_CAST" if trying else "CAST"
+        if (source.number and target.startswith(("DATE", "TIME"))) or (
+            source.family == "time" and (target in INTEGERS or target in FLOATS or target == "BOOLEAN")
+        ):
+            raise QueryFailed(
+                f"TYPE_MISMATCH: line 1:1: Cannot cast {source.trino()} to {to.sql('trino').lower()}"
+            )
         if target == "VARCHAR":
-            text = _as_text(value, source)
-            length = to.expressions[0].name if to.expressions else ""
-            return f"left({text}, {length})" if length else text
+            return self._cast_to_text(value, source, to, trying=trying)
         if target == "JSON":
             return value if source.name == "JSON" else f"CAST(to_json({value}) AS JSON)"
+        if source.name == "JSON" and to.find(exp.ColumnDef):
+            return f"{word}({_rows_by_name(value, to)} AS {target})"
         if source.name in FLOATS and target in INTEGERS:
             return f"{word}(round({value}) AS {target})"
         if source.name in TEXT:
             return self._cast_text(value, target, trying=trying)
         return f"{word}({value} AS {target})"
+
+    def _cast_to_text(self, value: str, source: DuckType, to: exp.DataType, *, trying: bool) -> str:
+        text = text_of(value, source)
+        length = to.expressions[0].name if to.expressions else ""
+        if source.name == "JSON":
+            message = f"'INVALID_CAST_ARGUMENT: Cannot cast to varchar: ' || CAST({value} AS VARCHAR)"
+            fails = "NULL" if trying else self.failing(message)
+            text = f"(CASE WHEN json_type({value}) IN ('OBJECT', 'ARRAY') THEN {fails} ELSE {text} END)"
+        if not length:
+            return text
+        if source.name in TEXT or source.name in UNKNOWN:
+            return f"left({text}, {length})"  # text is cut, anything else must fit
+        message = (
+            f"'INVALID_CAST_ARGUMENT: Value ' || {text} || ' cannot be represented as varchar({length})'"
+        )
+        fails = "NULL" if trying else self.failing(message)
+        return f"(CASE WHEN length({text}) > {length} THEN {fails} ELSE {text} END)"
 
     def _cast_text(self, value: str, target: str, *, trying: bool) -> str:
         if target == "BLOB":
@@ -120,7 +143,8 @@ def _cast_type(to: exp.DataType) -> str:
     raise not_supported(f"casts to {to.sql(dialect='trino')}")
 
 
-def _as_text(value: str, source: DuckType) -> str:
+def text_of(value: str, source: DuckType) -> str:
+    """A value as Trino's CAST to varchar writes it. Raises QueryFailed."""
     if source.name in FLOATS:
         return f"trino_double_text({value})"
     if source.name == "TIMESTAMP":
@@ -128,9 +152,28 @@ def _as_text(value: str, source: DuckType) -> str:
     if source.name == "TIMESTAMP WITH TIME ZONE":
         return f"trino_timestamptz_string({value})"
     if source.name == "JSON":
-        return f"({value} ->> '$')"
+        return (
+            f"(CASE WHEN json_type({value}) = 'DOUBLE' THEN trino_double_text(TRY_CAST({value} AS DOUBLE))"
+            f" ELSE {value} ->> '$' END)"
+        )
+    if source.name == "INTERVAL":
+        return f"trino_interval_text({value})"
     if source.name == "BLOB":
         return f"decode({value})"
     if source.name in ("LIST", "MAP", "STRUCT"):
         raise QueryFailed(f"TYPE_MISMATCH: line 1:1: Cannot cast {source.trino()} to varchar")
     return f"CAST({value} AS VARCHAR)"
+
+
+def _rows_by_name(value: str, to: exp.DataType) -> str:
+    """JSON in which arrays that are to be rows are objects: Trino takes both, DuckDB objects only."""
+    if to.is_type("array") and to.find(exp.ColumnDef):
+        inner = _rows_by_name("j__", to.expressions[0])
+        return f"to_json(list_transform(CAST({value} AS JSON[]), lambda j__: {inner}))"
+    if not to.is_type("struct"):
+        return value
+    fields = []
+    for place_, field in enumerate(to.expressions):
+        item = f"json_extract({value}, {quoted_text(f'$[{place_}]')})"
+        fields.append(f"{quoted_text(field.name)}: {_rows_by_name(item, field.args['kind'])}")
+    return f"CASE WHEN json_type({value}) = 'ARRAY' THEN to_json({{{', '.join(fields)}}}) ELSE {value} END"

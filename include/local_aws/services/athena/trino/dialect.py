@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import sqlglot
@@ -27,6 +28,19 @@ class AthenaSql(Trino):
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: Trino.Parser.FUNCTION_PARSERS[name] for name in _WITH_SYNTAX
         }
+        TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
+            **Trino.Parser.TYPE_LITERAL_PARSERS,
+            exp.DType.DECIMAL: lambda _, literal, __: _decimal_literal(literal),
+        }
+
+
+def _decimal_literal(literal: exp.Literal) -> exp.Cast:
+    """DECIMAL '1.10' is a decimal(3,2), where CAST('1.10' AS decimal) is a decimal(38,0)."""
+    digits = re.fullmatch(r"\s*[+-]?(\d*)(?:\.(\d*))?\s*", literal.name)
+    if not digits or not (digits[1] or digits[2]):
+        raise QueryFailed(f"INVALID_LITERAL: line 1:1: '{literal.name}' is not a valid decimal literal")
+    whole, fraction = digits[1].lstrip("0"), digits[2] or ""
+    return exp.cast(literal, f"decimal({max(1, len(whole) + len(fraction))}, {len(fraction)})")
 
 
 def parse_query(sql: str) -> exp.Query:
@@ -62,8 +76,39 @@ def parse_statement(sql: str) -> exp.Expr:
     for limit in list(trees[0].find_all(exp.Limit)):
         if limit.expression.name.upper() == "ALL":
             limit.pop()
+    _unfold_rows(trees[0])
+    _put_quantifiers(trees[0])
     _check(trees[0], sql)
     return trees[0]
+
+
+def _unfold_rows(tree: exp.Expr) -> None:
+    """VALUES ROW(1, 'a') has two columns."""
+    for values in tree.find_all(exp.Values):
+        for row in values.expressions:
+            only = row.expressions[0] if isinstance(row, exp.Tuple) and len(row.expressions) == 1 else None
+            if isinstance(only, exp.Anonymous) and only.name.lower() == "row":
+                row.set("expressions", only.expressions)
+
+
+def _put_quantifiers(tree: exp.Expr) -> None:
+    """= ANY (VALUES 1, 2), IN (VALUES 1, 2): sqlglot knows these of SELECTs only."""
+    for member in tree.find_all(exp.In):
+        query = member.args.get("query")
+        inner = query.this if isinstance(query, exp.Subquery) else query
+        if inner is None and len(member.expressions) == 1:
+            inner = member.expressions[0]
+        if isinstance(inner, exp.Values):
+            member.set("expressions", None)
+            member.set("query", exp.Subquery(this=_select_of(inner.copy())))
+    for call in list(tree.find_all(exp.Anonymous, exp.Any)):
+        if isinstance(call, exp.Any):
+            inner = call.this.this if isinstance(call.this, exp.Subquery) else None
+        else:
+            inner = call.expressions[0] if len(call.expressions) == 1 else None
+        if isinstance(inner, exp.Values) and call.name.lower() in ("all", "any", "some", ""):
+            kind = exp.All if call.name.lower() == "all" else exp.Any
+            call.replace(kind(this=exp.Subquery(this=_select_of(inner.copy()))))
 
 
 # Behind one of these a [ is a subscript, else it begins an array as other engines write it.
@@ -83,6 +128,17 @@ def _refuse_foreign_syntax(sql: str) -> None:
                 before is not None and before.text.isidentifier() and before.text.upper() not in _KEYWORDS
             )
         )
+        if (name := token.text.lower()) in _OWN_SYNTAX:
+            following = sql[token.end + 1 :].lstrip()
+            if following.startswith("("):
+                raise not_supported(f"line {token.line}:{token.col - len(name) + 1}: the function '{name}'")
+        if (
+            before is not None
+            and before.token_type is TokenType.NUMBER
+            and token.start == before.end + 1
+            and token.text.startswith("_")
+        ):
+            raise not_supported(f"line {before.line}:{before.col}: numbers with underscores")
         if foreign or (before is None and token.token_type is TokenType.FROM):
             raise QueryFailed(
                 f"SYNTAX_ERROR: line {token.line}:{token.col - len(token.text) + 1}: "
@@ -91,6 +147,10 @@ def _refuse_foreign_syntax(sql: str) -> None:
         before = token
 
 
+# Functions whose arguments have a grammar of their own; said by name before the parser stumbles over it.
+_OWN_SYNTAX = frozenset(
+    {"json_array", "json_exists", "json_object", "json_query", "json_table", "json_value", "match_recognize"}
+)
 _KEYWORDS = frozenset(
     {"SELECT", "WHERE", "AND", "OR", "NOT", "IN", "BY", "ON", "THEN", "ELSE", "WHEN", "HAVING"}
 )

@@ -17,12 +17,25 @@ class Function:
     least: int  # arguments
     most: int | None = None  # None: any number
     aggregate: bool = False  # also window functions: FILTER and OVER follow it
-    strings: tuple[int, ...] = ()  # arguments that must be varchar: DuckDB would cast anything
+    # Arguments that must be text, numbers, dates or times: DuckDB would cast anything.
+    strings: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
+    times: tuple[int, ...] = ()
+
+    @property
+    def typed(self) -> bool:
+        """Whether the types of arguments matter."""
+        return bool(self.strings or self.numbers or self.times)
 
 
-def same(*names: str, arguments: tuple[int, int | None]) -> dict[str, Function]:
+def same(
+    *names: str,
+    arguments: tuple[int, int | None],
+    strings: tuple[int, ...] = (),
+    numbers: tuple[int, ...] = (),
+) -> dict[str, Function]:
     """Functions of the same name and meaning in both languages."""
-    return {name: Function(f"{name}({{*}})", *arguments) for name in names}
+    return {name: Function(f"{name}({{*}})", *arguments, strings=strings, numbers=numbers) for name in names}
 
 
 def aggregates(*names: str, arguments: tuple[int, int | None]) -> dict[str, Function]:

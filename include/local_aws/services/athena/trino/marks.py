@@ -160,4 +160,6 @@ def operands(node: exp.Expr) -> list[exp.Expr]:
         return [node.this]
     if isinstance(node, exp.Bracket):
         return [node.this, *node.expressions]
-    return [node.this, node.expression]
+    return [
+        part.this if isinstance(part, exp.Any | exp.All) else part for part in (node.this, node.expression)
+    ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
+from local_aws.services.athena.failure import not_supported
 from local_aws.services.athena.trino.decimals import decimal_division
 from local_aws.services.athena.trino.marks import COMPARISONS
-from local_aws.services.athena.trino.types import FLOATS, INTEGERS, UNKNOWN
+from local_aws.services.athena.trino.types import FLOATS, INTEGERS, UNKNOWN, DuckType
 from local_aws.services.athena.trino.writer import Writer
 
 
@@ -28,7 +31,10 @@ class Operators(Writer):
             raise self.mismatch(expression, "/", dividend, divisor)
         if dividend.name in INTEGERS and divisor.name in INTEGERS:
             return f"({left} // {right})"
-        if "DECIMAL" not in (dividend.name, divisor.name) or {dividend.name, divisor.name} & FLOATS:
+        names = {dividend.name, divisor.name}
+        if "FLOAT" in names and "DOUBLE" not in names:
+            return f"CAST(CAST({left} AS FLOAT) / CAST({right} AS FLOAT) AS FLOAT)"
+        if names & FLOATS:
             return f"(CAST({left} AS DOUBLE) / CAST({right} AS DOUBLE))"
         return decimal_division(left, right, dividend, divisor)
 
@@ -62,6 +68,8 @@ class Operators(Writer):
             return plain
         if operator in "+-":
             if families == {"INTERVAL"}:
+                if any(_is_months(part) for part in expression.find_all(exp.Interval)):
+                    raise not_supported("arithmetic of intervals of months")
                 return plain
             if first.family == "time" and second.name == "INTERVAL":
                 return f"trino_plus({left}, {right})" if operator == "+" else f"trino_plus({left}, -{right})"
@@ -124,12 +132,12 @@ class Operators(Writer):
 
     def dpipe_sql(self, expression: exp.DPipe) -> str:
         """Concatenation of text or of arrays; numbers are not cast."""
-        plain = f"({self.sql(expression, 'this')} || {self.sql(expression, 'expression')})"
+        parts = [self.sql(expression, "this"), self.sql(expression, "expression")]
         types = self.types_of(expression)
         if types is None:
-            return self.marked(expression, plain)
-        self.need_text_or_arrays(expression, types)
-        return plain
+            # What it makes is of the type of its text or array, whichever side that is.
+            return self.marked(expression, f"({parts[0]} || {parts[1]})")
+        return concatenated(self, expression, parts, types)
 
     def bracket_sql(self, expression: exp.Bracket) -> str:
         """An element that is not there is an error, not NULL."""
@@ -156,3 +164,22 @@ class Operators(Writer):
         if types[0].name == "STRUCT":
             return f"{inner}[{index}]"
         raise self.mismatch(expression, "[]", types[0], types[1])
+
+
+def concatenated(writer: Writer, node: exp.Expr, parts: Sequence[str], types: Sequence[DuckType]) -> str:
+    """Text behind text, arrays behind arrays, or an element at either end of an array. Raises QueryFailed."""
+    if any(kind.name == "LIST" for kind in types):
+        lists = [
+            part if kind.name == "LIST" or kind.name in UNKNOWN else f"[{part}]"
+            for part, kind in zip(parts, types, strict=True)
+        ]
+        if len(types) > 2 and lists != list(parts):
+            raise writer.not_concatenable(node, types)
+        return f"({' || '.join(lists)})"
+    writer.need_text(node, types)
+    return f"({' || '.join(parts)})"
+
+
+def _is_months(interval: exp.Interval) -> bool:
+    unit = interval.args.get("unit")
+    return isinstance(unit, exp.Var) and unit.name.lower().removesuffix("s") in ("month", "quarter", "year")

@@ -60,6 +60,11 @@ class DuckType:
         return self.name in INTEGERS or self.name in FLOATS or self.name == "DECIMAL"
 
     @property
+    def stored(self) -> str:
+        """The name of a simple type in DuckDB's casts; a literal's is that of what it is stored as."""
+        return {"INTEGER_LITERAL": "INTEGER", "STRING_LITERAL": "VARCHAR"}.get(self.name, self.name)
+
+    @property
     def digits(self) -> int:
         """Decimal digits: the width of a decimal, or what an integer type can hold."""
         return self.width or _DIGITS.get(self.name, 19)

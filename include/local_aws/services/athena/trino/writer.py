@@ -28,6 +28,7 @@ class Writer(DuckDB.Generator):  # type: ignore[misc, valid-type]
         self.schema = schema
         self.blind = False  # marks have no value, only types
         self.trying = 0  # inside TRY(…) a guard answers NULL: DuckDB's TRY takes no error()
+        self._names = 0
 
     # Marks
 
@@ -50,6 +51,33 @@ class Writer(DuckDB.Generator):  # type: ignore[misc, valid-type]
         if isinstance(argument, exp.Distinct):
             return f"DISTINCT {self.marked(node, self.sql(argument.expressions[0]))}"
         return self.marked(node, self.sql(argument))
+
+    @property
+    def map_of(self) -> str:
+        """The function that makes a map of entries; while types are found out, one that is not folded."""
+        return "trino_map" if self.wave else "map_from_entries"
+
+    # Lambdas
+
+    def fresh(self) -> str:
+        """A name that the query does not have."""
+        self._names += 1
+        return f"_v{self._names}"
+
+    def applied(self, function: exp.Expr, *values: str) -> str:
+        """A lambda's body for these values. Raises QueryFailed when it is none of as many arguments."""
+        if not isinstance(function, exp.Lambda) or len(function.expressions) != len(values):
+            raise QueryFailed(
+                f"FUNCTION_NOT_FOUND: {place(function, self.text)}: expecting a lambda of {len(values)} "
+                "arguments"
+            )
+        written: str = self.sql(function.this)
+        # A list of one value gives the value its name: DuckDB has no LET.
+        for name, value in reversed(list(zip(function.expressions, values, strict=True))):
+            written = f"list_transform([{value}], lambda {self.sql(name)}: {written})[1]"
+        return written
+
+    # Failures
 
     def failing(self, message: str) -> str:
         """A value that fails the query, with a message made by a DuckDB expression."""
@@ -82,33 +110,45 @@ class Writer(DuckDB.Generator):  # type: ignore[misc, valid-type]
                     f"{known[0].trino()} and {other.trino()}"
                 )
 
-    def need_text_or_arrays(self, expression: exp.Expr, types: Sequence[DuckType]) -> None:
-        """Raise QueryFailed unless the operands can be put behind each other."""
-        for kind in types:
-            if kind.family not in ("varchar", "LIST", "BLOB") and kind.name not in UNKNOWN:
-                raise QueryFailed(
-                    f"TYPE_MISMATCH: {place(expression, self.text)}: Unexpected parameters "
-                    f"({', '.join(each.trino() for each in types)}) for function concat"
-                )
+    def need_text(self, expression: exp.Expr, types: Sequence[DuckType]) -> None:
+        """Raise QueryFailed unless the operands are text, or all binary."""
+        if any(kind.family not in ("varchar", "BLOB") and kind.name not in UNKNOWN for kind in types):
+            raise self.not_concatenable(expression, types)
 
-    def need_texts(self, node: exp.Anonymous, types: Sequence[DuckType], wanted: Sequence[int]) -> None:
-        """Raise QueryFailed unless the arguments at these places are text."""
+    def not_concatenable(self, expression: exp.Expr, types: Sequence[DuckType]) -> QueryFailed:
+        """What to raise when operands cannot be put behind each other."""
+        return QueryFailed(
+            f"TYPE_MISMATCH: {place(expression, self.text)}: Unexpected parameters "
+            f"({', '.join(each.trino() for each in types)}) for function concat"
+        )
+
+    def need_family(
+        self, node: exp.Anonymous, types: Sequence[DuckType], wanted: Sequence[int], family: str
+    ) -> None:
+        """Raise QueryFailed unless the arguments at these places are of ``family``, see DuckType."""
         for number in wanted:
-            if (
-                number < len(types)
-                and types[number].family != "varchar"
-                and types[number].name not in UNKNOWN
-            ):
-                raise QueryFailed(
-                    f"FUNCTION_NOT_FOUND: {place(node, self.text)}: Unexpected parameters "
-                    f"({', '.join(each.trino() for each in types)}) for function {node.name.lower()}"
-                )
+            if number < len(types) and types[number].family != family and types[number].name not in UNKNOWN:
+                raise self.no_such_function(node, types)
+
+    def no_such_function(self, node: exp.Anonymous, types: Sequence[DuckType]) -> QueryFailed:
+        """What to raise when a function does not take these types."""
+        return QueryFailed(
+            f"FUNCTION_NOT_FOUND: {place(node, self.text)}: Unexpected parameters "
+            f"({', '.join(each.trino() for each in types)}) for function {node.name.lower()}"
+        )
+
+    def need_families(self, node: exp.Anonymous, types: Sequence[DuckType], function: Function) -> None:
+        """Raise QueryFailed unless the arguments are of the families that the table says."""
+        self.need_family(node, types, function.strings, "varchar")
+        self.need_family(node, types, function.numbers, "number")
+        self.need_family(node, types, function.times, "time")
 
     def filled(self, node: exp.Anonymous, function: Function, suffix: str) -> str:
         """A function's template with the call's arguments; ``suffix`` is FILTER and OVER."""
         arguments = self.arguments(node, function.least, function.most)
         or_null = " OR ".join(f"{argument} IS NULL" for argument in arguments)
-        written = function.template.replace("{*}", "\0").replace("{or_null}", "\1").replace("@", "\2")
+        template = function.template.replace("trino_map(", f"{self.map_of}(")
+        written = template.replace("{*}", "\0").replace("{or_null}", "\1").replace("@", "\2")
         for number, argument in enumerate(arguments):
             written = written.replace(f"{{{number}}}", argument)
         # Replaced last: arguments may hold any text.
@@ -117,6 +157,8 @@ class Writer(DuckDB.Generator):  # type: ignore[misc, valid-type]
     def arguments(self, node: exp.Anonymous, least: int, most: int | None) -> list[str]:
         """A call's arguments as DuckDB's text. Raises QueryFailed when there are too few or too many."""
         count = len(node.expressions)
+        if count and isinstance(node.expressions[0], exp.Distinct):
+            count = len(node.expressions[0].expressions)
         if count < least or (most is not None and count > most):
             raise QueryFailed(
                 f"FUNCTION_NOT_FOUND: {place(node, self.text)}: Unexpected number of parameters ({count}) "

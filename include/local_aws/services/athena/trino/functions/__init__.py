@@ -12,6 +12,7 @@ from local_aws.services.athena.trino.functions import (
     containers,
     json_values,
     numbers,
+    regexps,
     texts,
     times,
 )
@@ -22,6 +23,7 @@ FUNCTIONS: dict[str, Function] = {
     **conditions.FUNCTIONS,
     **numbers.FUNCTIONS,
     **texts.FUNCTIONS,
+    **regexps.FUNCTIONS,
     **times.FUNCTIONS,
     **json_values.FUNCTIONS,
     **containers.FUNCTIONS,
@@ -31,7 +33,7 @@ FUNCTIONS: dict[str, Function] = {
 
 def is_typed(name: str) -> bool:
     """Whether the translation of a function depends on the types of its arguments."""
-    return name in TYPED or bool((function := FUNCTIONS.get(name)) and function.strings)
+    return name in TYPED or bool((function := FUNCTIONS.get(name)) and function.typed)
 
 
 __all__ = ["FUNCTIONS", "NOT_EMULATED", "is_typed"]

@@ -32,6 +32,9 @@ def _typeof(writer: Writer, node: exp.Anonymous, _: str) -> str:
     types = writer.types_of(node)
     if types is None:
         return writer.marked(node, "''")
+    argument = node.expressions[0]
+    if isinstance(argument, exp.Literal) and argument.is_string:
+        return f"'varchar({len(argument.this)})'"
     return f"'{types[0].trino()}'"
 
 

@@ -45,33 +45,41 @@ UNITS = {
 }
 
 # Functions that read the clock on the wall: there `x AT TIME ZONE z` may stand for local time.
-WALL_CLOCK = frozenset({"date", "date_format", "format_datetime", *PARTS})
+_WALL_CLOCK = frozenset({"date", "date_format", "format_datetime", *PARTS})
 
 FUNCTIONS: dict[str, Function] = {
     "now": Function("current_timestamp", 0, 0),
     "current_timestamp": Function("current_timestamp", 0, 1),  # with a precision, which is 3 anyway
+    "current_timezone": Function("'UTC'", 0, 0),
     "localtimestamp": Function("localtimestamp", 0, 1),
     "date": Function("trino_date({0})", 1, 1),
-    "to_unixtime": Function("epoch({0})", 1, 1),
-    "last_day_of_month": Function("last_day({0})", 1, 1),
-    "from_iso8601_date": Function("trino_to_date({0})", 1, 1, strings=(0,)),
-    "to_iso8601": Function("trino_iso8601({0})", 1, 1),
-    "from_unixtime": Function("to_timestamp({0})", 1, 1),
-    **{name: Function(template, 1, 1) for name, template in PARTS.items()},
+    "to_unixtime": Function("epoch({0})", 1, 1, times=(0,)),
+    "to_milliseconds": Function("CAST(epoch({0}) * 1000 AS BIGINT)", 1, 1),
+    "last_day_of_month": Function("last_day({0})", 1, 1, times=(0,)),
+    "from_iso8601_date": Function("python_from_iso8601_date({0})", 1, 1, strings=(0,)),
+    "to_iso8601": Function("trino_iso8601({0})", 1, 1, times=(0,)),
+    "human_readable_seconds": Function("python_human_readable_seconds({0})", 1, 1, numbers=(0,)),
+    "parse_duration": Function("to_milliseconds(python_parse_duration({0}))", 1, 1, strings=(0,)),
 }  # fmt: skip
 
 
-def local_time(writer: Writer, node: exp.Expr, value: exp.Expr, zone: exp.Expr) -> str:
-    """The clock on the wall of a zone: only where the zone itself is not seen afterwards."""
+def is_wall_clock(node: exp.Expr) -> bool:
+    """Whether only the clock on the wall is read of this timestamp in a zone, not the zone itself."""
     parent = node.parent
-    while isinstance(parent, exp.Paren):
+    while isinstance(parent, exp.Paren) or (
+        isinstance(parent, exp.Anonymous) and parent.name.lower() in ("date_trunc", "date_add")
+    ):
         parent = parent.parent
-    seen = (
+    return (
         (isinstance(parent, exp.Cast) and parent.args["to"].is_type("date", "timestamp"))
         or isinstance(parent, exp.Extract)
-        or (isinstance(parent, exp.Anonymous) and parent.name.lower() in WALL_CLOCK)
+        or (isinstance(parent, exp.Anonymous) and parent.name.lower() in _WALL_CLOCK)
     )
-    if not seen:
+
+
+def local_time(writer: Writer, node: exp.Expr, value: exp.Expr, zone: exp.Expr) -> str:
+    """The clock on the wall of a zone; DuckDB's timestamps keep no zone, so it must not be seen later."""
+    if not is_wall_clock(node):
         raise not_supported("a timestamp in a time zone outside date functions and casts")
     inner, place_ = writer.sql(value), writer.sql(zone)
     types = writer.types_of(node)
@@ -80,6 +88,53 @@ def local_time(writer: Writer, node: exp.Expr, value: exp.Expr, zone: exp.Expr) 
     if types[0].name == "TIMESTAMP WITH TIME ZONE":
         return f"timezone({place_}, {inner})"
     return f"timezone({place_}, timezone('UTC', CAST({inner} AS TIMESTAMP)))"
+
+
+@builder("from_unixtime", typed=True)
+def _from_unixtime(writer: Writer, node: exp.Anonymous, _: str) -> str:
+    seconds, *zone = writer.arguments(node, 1, 2)
+    types = writer.types_of(node)
+    if types is None:
+        return writer.marked(node, "to_timestamp(0)")
+    writer.need_family(node, types, (0,), "number")
+    if not zone:
+        return f"to_timestamp({seconds})"
+    if not is_wall_clock(node):
+        raise not_supported("from_unixtime with a time zone outside date functions and casts")
+    return f"timezone({zone[0]}, to_timestamp({seconds}))"
+
+
+@builder("with_timezone")
+def _with_timezone(writer: Writer, node: exp.Anonymous, _: str) -> str:
+    value, zone = writer.arguments(node, 2, 2)
+    if is_wall_clock(node):
+        return f"CAST({value} AS TIMESTAMP)"
+    if zone.upper() != "'UTC'":
+        raise not_supported("with_timezone outside date functions and casts")
+    return f"timezone('UTC', CAST({value} AS TIMESTAMP))"
+
+
+# Of an interval, the part that is left after the larger ones: INTERVAL '27' HOUR has 1 day and 3 hours.
+_INTERVAL_PARTS = {
+    "day": "CAST(trunc(epoch({0}) / 86400) AS BIGINT)",
+    "hour": "CAST(trunc(epoch({0}) / 3600) % 24 AS BIGINT)",
+    "minute": "CAST(trunc(epoch({0}) / 60) % 60 AS BIGINT)",
+    "second": "CAST(trunc(epoch({0})) % 60 AS BIGINT)",
+    "millisecond": "CAST(round(epoch({0}) * 1000) % 1000 AS BIGINT)",
+}
+
+
+@builder(*PARTS, typed=True)
+def _part(writer: Writer, node: exp.Anonymous, _: str) -> str:
+    (value,) = writer.arguments(node, 1, 1)
+    name = node.name.lower()
+    types = writer.types_of(node)
+    if types is None:
+        return writer.marked(node, "CAST(0 AS BIGINT)")
+    if types[0].name == "INTERVAL" and name in _INTERVAL_PARTS:
+        return _INTERVAL_PARTS[name].format(value)
+    writer.need_family(node, types, (0,), "time")
+    return PARTS[name].format(value)
 
 
 @builder("at_timezone", typed=True)
@@ -159,5 +214,5 @@ def _from_iso8601_timestamp(writer: Writer, node: exp.Anonymous, _: str) -> str:
     types = writer.types_of(node)
     if types is None:
         return writer.marked(node, "CAST(NULL AS TIMESTAMPTZ)")
-    writer.need_texts(node, types, (0,))
+    writer.need_family(node, types, (0,), "varchar")
     return f"CAST({value} AS TIMESTAMPTZ)"
