@@ -357,6 +357,7 @@ class Engine:
         name = re.sub(r"[^\w.-]", "_", job.ref.key)[:40]
         room = Room(
             Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent)),
+            self.database,
             self.objects,
             self.logs,
             self.settings,

@@ -15,6 +15,7 @@ from local_aws.jobs.process import OPT_ML, StopSignal
 from local_aws.settings import Settings
 from local_aws.state.logs import Logs
 from local_aws.state.objects import Objects
+from local_aws.state.records import Database
 
 LOG = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Room:
     """What a kind works with in prepare() and collect()."""
 
     path: Path  # the job's directory on this machine
+    database: Database  # the records, for a kind whose jobs make some
     objects: Objects  # S3
     logs: Logs  # CloudWatch Logs
     settings: Settings

@@ -25,7 +25,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
     stop = StopSignal()
     path = tmp_path / "room"
     path.mkdir()
-    yield Room(path, objects, Logs(database), Settings(data_dir=tmp_path), stop)
+    yield Room(path, database, objects, Logs(database), Settings(data_dir=tmp_path), stop)
     stop.close()
 
 
