@@ -46,12 +46,14 @@ def report(
             reason,
             str(PROCESSING_JOB.log({"ProcessingJobName": job_name}, job)),
         )
-    if found is not None and found[0] >= job["CreationTime"] - _CLOCKS:
-        return _checked(parse_json(found[1], uri), uri)
     ended: datetime = job.get("ProcessingEndTime") or job["LastModifiedTime"]
+    other = ""
+    if found is not None:
+        if job["CreationTime"] - _CLOCKS <= found[0] <= ended + GRACE:
+            return _checked(parse_json(found[1], uri), uri)
+        other = f" What lies there is not this job's: it was written at {found[0].isoformat()}."
     if (now or datetime.now(UTC)) - ended > GRACE:
-        older = "" if found is None else f" What lies there is older than the job ({found[0].isoformat()})."
-        raise ReportMissing(f"{called} completed at {ended.isoformat()} without writing {uri}.{older}")
+        raise ReportMissing(f"{called} completed at {ended.isoformat()} without writing {uri}.{other}")
     return None
 
 
@@ -71,9 +73,10 @@ def metrics(analysis: dict[str, Any]) -> dict[str, dict[str, float | str | None]
 
 def _checked(analysis: Any, uri: str) -> dict[str, Any]:
     try:
-        if metrics(analysis):
+        found = metrics(analysis)
+        if found and all(found.values()):
             checked: dict[str, Any] = analysis
             return checked
     except (KeyError, TypeError, AttributeError) as error:
         raise ReportInvalid(f"{uri} has no pre-training bias metrics: {error!r}") from error
-    raise ReportInvalid(f"{uri} has no facet.")
+    raise ReportInvalid(f"{uri} has no facet, or one without a metric.")

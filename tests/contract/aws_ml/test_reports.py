@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import uuid
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from aws_ml.exceptions import RemoteJobFailed, ReportInvalid
+from aws_ml.exceptions import RemoteJobFailed, RemoteJobUnreachable, ReportInvalid
 from aws_ml.operators.check_features import CheckFeaturesOperator
 from aws_ml.operators.check_quality import CheckQualityOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
 from aws_ml.operators.put_json import PutJsonOperator
 from aws_ml.sensors.clarify_bias_report import ClarifyBiasReportSensor
+from aws_ml.sensors.landing import LandingSensor
 from tests.contract.aws_ml.conftest import (
     BUCKET,
     Gate,
@@ -151,6 +153,38 @@ class TestCheckFeatures:
             self.check(key)
 
 
+# What triggers of other tasks say, and what says nothing.
+STRAY_EVENTS: list[Any] = [
+    {},
+    {"status": "success"},
+    {"phase": "succeeded", "state": "Completed"},
+    {"error": "somebody else's"},
+    ("airflow.providers.standard.triggers.external_task.DagStateTrigger", {"dag_id": "other"}),
+    True,
+    None,
+]
+
+
+class TestLanding:
+    def sensor(self, prefix: str) -> LandingSensor:
+        return LandingSensor(
+            task_id="wait",
+            bucket_name=BUCKET,
+            bucket_key=f"{prefix}/*",
+            wildcard_match=True,
+            deferrable=True,
+            poke_interval=0.1,
+        )
+
+    @pytest.mark.parametrize("event", [*STRAY_EVENTS, {"status": "error", "message": "x"}], ids=str)
+    def test_only_files_end_the_wait(self, aws: StandIn, key: str, task: TaskInstance, event: Any) -> None:
+        """Whatever event wakes the task, it waits on while nothing is there, and goes on when there is."""
+        with pytest.raises(TaskDeferred):
+            self.sensor(key).execute_complete(task.context(), event)
+        put(aws, f"{key}/file.csv", b"a,b\n")
+        self.sensor(key).execute_complete(task.context(), event)
+
+
 class TestSensor:
     def sensor(self, key: str, job: str, **arguments: Any) -> ClarifyBiasReportSensor:
         return ClarifyBiasReportSensor(
@@ -200,6 +234,30 @@ class TestSensor:
         event = asyncio.run(first_event(deferred.value.trigger))
         with pytest.raises(RemoteJobFailed):
             self.sensor(key, job, deferrable=True).execute_complete(task.context(), event)
+
+    @pytest.mark.parametrize("event", STRAY_EVENTS, ids=str)
+    def test_another_tasks_event_ends_no_wait(
+        self, aws: StandIn, key: str, task: TaskInstance, gate: Gate, event: Any
+    ) -> None:
+        """Airflow on SQLite may deliver it; here the job still runs, and an old report lies there."""
+        put(aws, key, analysis(DPL=0.9))
+        job = self.job(aws, task, gate.program)
+        with pytest.raises(TaskDeferred):
+            self.sensor(key, job, deferrable=True).execute_complete(task.context(), event)
+
+    def test_when_aws_is_silent_here_too_the_trigger_is_believed(
+        self, key: str, task: TaskInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing listens at the connection's address; asking on for ever would hide that."""
+        connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+        connection["extra"] |= {
+            "endpoint_url": "http://127.0.0.1:9",
+            "config_kwargs": {"retries": {"total_max_attempts": 1}},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+        sensor = self.sensor(key, "job", deferrable=True)
+        with pytest.raises(RemoteJobUnreachable):
+            sensor.execute_complete(task.context(), {"error": "no answer for an hour"})
 
     def test_an_invalid_report_is_refused(self, aws: StandIn, key: str, task: TaskInstance) -> None:
         job = self.job(aws, task, "print()")

@@ -87,6 +87,13 @@ def test_a_late_report_is_waited_for_but_not_for_ever(found: tuple[datetime, byt
         look(job("Completed"), found, ENDED + GRACE + timedelta(seconds=1))
 
 
+def test_a_report_of_a_later_job_is_not_taken_for_this_ones() -> None:
+    """Another run of the day has written at the same place since."""
+    later = ENDED + GRACE + timedelta(seconds=1)
+    with pytest.raises(ReportMissing, match="is not this job's"):
+        look(job("Completed"), (later, WRITTEN), later)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -96,6 +103,7 @@ def test_a_late_report_is_waited_for_but_not_for_ever(found: tuple[datetime, byt
         b"{}",
         b'{"pre_training_bias_metrics": {"facets": {}}}',
         b'{"pre_training_bias_metrics": {"facets": {"sex": [{"metrics": []}]}}}',
+        b'{"pre_training_bias_metrics": {"facets": {"sex": [{"value_or_threshold": "f", "metrics": []}]}}}',
         WRITTEN.replace(b"0.1", b"NaN"),
         b"\xff\xfe",
     ],
