@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import duckdb
@@ -34,6 +34,21 @@ _UNNAMED = "_col\x00"
 _ROWS_AT_ONCE = 10_000
 
 
+class PreparedStatements(Protocol):
+    """Statements by name, as PREPARE stores them."""
+
+    group: str  # the workgroup
+
+    def find(self, name: str) -> Body | None:
+        """``{"QueryStatement": …}``, or None."""
+
+    def add(self, name: str, sql: str) -> None:
+        """Store a statement. Raises RecordExists."""
+
+    def remove(self, name: str) -> bool:
+        """Forget a statement; False when there was none."""
+
+
 @dataclass
 class Session:
     """What a statement runs in."""
@@ -46,6 +61,7 @@ class Session:
     objects: Objects
     sandbox: Sandbox
     relations: Relations
+    prepared: PreparedStatements  # of the workgroup
     cancelled: Event  # set when Stop was asked for
 
     def go_on(self) -> None:

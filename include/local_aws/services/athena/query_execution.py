@@ -175,7 +175,7 @@ def _output(given: Body, group: Body) -> str:
 def _execution(query_id: str, given: Body, group: Body, output: str) -> Body:
     statement = classify(given["QueryString"])
     encryption = (given.get("ResultConfiguration") or {}).get("EncryptionConfiguration")
-    suffix = ".csv" if statement.type == "DML" and statement.kind in ("SELECT", "") else ".txt"
+    suffix = ".csv" if statement.type == "DML" and statement.kind in ("SELECT", "EXECUTE", "") else ".txt"
     if statement.kind in ("INSERT", "UNLOAD"):
         suffix = ""
     folder = "tables/" if statement.kind == "CREATE_TABLE_AS_SELECT" else ""

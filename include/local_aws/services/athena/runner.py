@@ -20,10 +20,11 @@ from typing import Any
 
 import duckdb
 
-from local_aws.services.athena import ddl, query, show
+from local_aws.services.athena import ddl, prepared_statement, query, show
 from local_aws.services.athena.errors import explained
-from local_aws.services.athena.failure import SYSTEM, QueryCancelled, QueryFailed
+from local_aws.services.athena.failure import SYSTEM, QueryCancelled, QueryFailed, not_supported
 from local_aws.services.athena.names import bare
+from local_aws.services.athena.prepared_statement import PreparedStatements, executed
 from local_aws.services.athena.query import Session
 from local_aws.services.athena.relations import Relations, Scanned
 from local_aws.services.athena.results import (
@@ -34,7 +35,7 @@ from local_aws.services.athena.results import (
     write_text,
 )
 from local_aws.services.athena.sandbox import Sandbox, sandbox
-from local_aws.services.athena.statement import Statement, classify
+from local_aws.services.athena.statement import Statement, classify, without_comments
 from local_aws.services.catalog import Catalog
 from local_aws.services.context import Context
 from local_aws.state.objects import BucketMissing, parse_s3_uri
@@ -46,7 +47,12 @@ LOG = logging.getLogger(__name__)
 KIND = "athena.query_execution"
 PARALLEL_QUERIES = 4
 _INTERRUPT_SECONDS = 0.05
-_STATEMENTS = {**query.STATEMENTS, **ddl.STATEMENTS, **show.STATEMENTS}
+_STATEMENTS = {
+    **query.STATEMENTS,
+    **ddl.STATEMENTS,
+    **show.STATEMENTS,
+    **prepared_statement.STATEMENTS,
+}
 UNFINISHED = ("QUEUED", "RUNNING")
 
 
@@ -137,9 +143,14 @@ class Queries:
                 objects=self._context.objects,
                 sandbox=room,
                 relations=relations,
+                prepared=PreparedStatements(
+                    self._context.records(prepared_statement.KIND), execution["WorkGroup"]
+                ),
                 cancelled=running.cancelled,
             )
             try:
+                if statement.kind == "EXECUTE":
+                    statement, session.parameters = executed(session, statement.sql)
                 answer = _answer(session, statement)
                 stored = self._store(session, statement, answer, scratch)
             except QueryFailed as failure:
@@ -263,17 +274,34 @@ class Queries:
         self._records.change(query_id, change)
 
 
+# Statements that Athena knows and the stand-in does not; anything else is a syntax error in both.
+_OTHER_STATEMENTS = (
+    "ANALYZE",
+    "CALL",
+    "GRANT",
+    "OPTIMIZE",
+    "RESET",
+    "REVOKE",
+    "SET",
+    "SHOW",
+    "USE",
+    "VACUUM",
+)
+
+
 def _answer(session: Session, statement: Statement) -> Answer:
     run = _STATEMENTS.get(statement.kind)
     if run is not None:
         if session.parameters and statement.type != "DML" and statement.kind != "CREATE_TABLE_AS_SELECT":
             raise QueryFailed("INVALID_PARAMETER_USAGE: parameters can only be used in queries")
         return run(session, statement.sql)
-    words = " ".join(statement.sql.split()[:2]).upper()
+    words = " ".join(without_comments(statement.sql).split()[:2]).upper()
     if words.split(" ")[0] in ("DELETE", "UPDATE", "MERGE"):
         raise QueryFailed(
             "NOT_SUPPORTED: Modifying Hive table rows is only supported for transactional tables"
         )
+    if words.split(" ")[0] in _OTHER_STATEMENTS:
+        raise not_supported(f"the statement {words}")
     if not words:
         raise QueryFailed("SYNTAX_ERROR: line 1:1: mismatched input '<EOF>'")
     raise QueryFailed(f"SYNTAX_ERROR: line 1:1: mismatched input '{words.split(' ')[0]}'")

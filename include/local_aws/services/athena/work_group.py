@@ -12,6 +12,8 @@ from local_aws.wire.errors import NotEmulated
 from local_aws.wire.registry import Call, operation
 
 _KIND = "athena.work_group"
+# What a workgroup may hold, and how that names its workgroup.
+_CONTENT = {"athena.named_query": "WorkGroup", "athena.prepared_statement": "WorkGroupName"}
 _ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 
 
@@ -117,6 +119,12 @@ def delete_work_group(context: Context, call: Call) -> dict[str, Any]:
     if name == "primary":
         raise invalid_request("The primary workgroup cannot be deleted")
     work_group(context, name)
+    for kind, member in _CONTENT.items():
+        records = context.records(kind)
+        for held in [each.key for each in records.scan() if each.body[member] == name]:
+            if not call.parameters.get("RecursiveDeleteOption"):
+                raise invalid_request(f"WorkGroup {name} is not empty")
+            records.delete(held)
     context.records(_KIND).delete(name)
     return {}
 

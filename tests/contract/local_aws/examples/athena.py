@@ -132,3 +132,91 @@ def list_table_metadata(world: World) -> Request:
 @example("athena", "GetTableMetadata")
 def get_table_metadata(world: World) -> Request:
     return {"CatalogName": "AwsDataCatalog", **table(world)}
+
+
+def prepared(world: World) -> Request:
+    """A prepared statement's name and workgroup."""
+    name = {"StatementName": world.name("prepared").replace("-", "_"), "WorkGroup": "primary"}
+    world.client("athena").create_prepared_statement(**name, QueryStatement="SELECT ? AS given")
+    return name
+
+
+@example("athena", "CreatePreparedStatement")
+def create_prepared_statement(world: World) -> Request:
+    return {
+        "StatementName": world.name("prepared").replace("-", "_"),
+        "WorkGroup": "primary",
+        "QueryStatement": "SELECT ?",
+        "Description": "for an example",
+    }
+
+
+@example("athena", "GetPreparedStatement")
+def get_prepared_statement(world: World) -> Request:
+    return prepared(world)
+
+
+@example("athena", "BatchGetPreparedStatement")
+def batch_get_prepared_statement(world: World) -> Request:
+    return {"PreparedStatementNames": [prepared(world)["StatementName"], "none"], "WorkGroup": "primary"}
+
+
+@example("athena", "ListPreparedStatements")
+def list_prepared_statements(world: World) -> Request:
+    prepared(world)
+    return {"WorkGroup": "primary", "MaxResults": 1}
+
+
+@example("athena", "UpdatePreparedStatement")
+def update_prepared_statement(world: World) -> Request:
+    return {**prepared(world), "QueryStatement": "SELECT 1 + ?"}
+
+
+@example("athena", "DeletePreparedStatement")
+def delete_prepared_statement(world: World) -> Request:
+    return prepared(world)
+
+
+def named(world: World) -> str:
+    """A named query's id."""
+    made = world.client("athena").create_named_query(
+        Name=world.name("named"), Database="default", QueryString="SELECT 1"
+    )
+    return str(made["NamedQueryId"])
+
+
+@example("athena", "CreateNamedQuery")
+def create_named_query(world: World) -> Request:
+    return {
+        "Name": world.name("named"),
+        "Database": "default",
+        "QueryString": "SELECT 1",
+        "Description": "for an example",
+        "ClientRequestToken": world.name("a-token-of-at-least-32-characters"),
+    }
+
+
+@example("athena", "GetNamedQuery")
+def get_named_query(world: World) -> Request:
+    return {"NamedQueryId": named(world)}
+
+
+@example("athena", "BatchGetNamedQuery")
+def batch_get_named_query(world: World) -> Request:
+    return {"NamedQueryIds": [named(world), "no-such-query"]}
+
+
+@example("athena", "ListNamedQueries")
+def list_named_queries(world: World) -> Request:
+    named(world)
+    return {"MaxResults": 1}
+
+
+@example("athena", "UpdateNamedQuery")
+def update_named_query(world: World) -> Request:
+    return {"NamedQueryId": named(world), "Name": "changed", "QueryString": "SELECT 2"}
+
+
+@example("athena", "DeleteNamedQuery")
+def delete_named_query(world: World) -> Request:
+    return {"NamedQueryId": named(world)}
