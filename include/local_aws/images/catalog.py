@@ -26,7 +26,7 @@ class UnknownImage(ValueError):
 class Image:
     """A known image."""
 
-    name: str  # "scikit_learn", "xgboost" or "clarify": the module of this package that describes it
+    name: str  # a value of REPOSITORIES
     uri: str
     tag: str  # e.g. "1.4-2-cpu-py3"; "latest" where the URI has none
 
@@ -36,6 +36,7 @@ REPOSITORIES = {
     "sagemaker-scikit-learn": "scikit_learn",
     "sagemaker-xgboost": "xgboost",
     "sagemaker-clarify-processing": "clarify",
+    "sagemaker-data-wrangler-container": "data_wrangler",
 }
 
 _URI = re.compile(

@@ -4,6 +4,7 @@ image          processing              training
 scikit_learn   the job must name one   AWS's training toolkit: script mode
 xgboost        the job must name one   script mode, or the built-in algorithm when no script is named
 clarify        the bias report         none
+data_wrangler  the flow                none
 """
 
 from __future__ import annotations
@@ -34,9 +35,16 @@ TOOLKIT = Program(["python3", "-m", "sagemaker_training.cli.train"], {"SM_STUDIO
 # -P keeps the program's directory off sys.path, where xgboost.py would hide the library.
 XGBOOST = Program(["python3", "-P", str(Path(__file__).with_name("xgboost_program.py"))])
 
+# A package, so it is run by its name; -P as above.
+DATA_WRANGLER = Program(
+    ["python3", "-P", "-m", "local_aws.images.data_wrangler"], {"PYTHONPATH": str(Path(__file__).parents[2])}
+)
+
 
 def processing_program(image: Image, settings: Settings) -> Program | None:
     """What a processing job runs without ContainerEntrypoint; ``None`` when the image has nothing to run."""
+    if image.name == "data_wrangler":
+        return DATA_WRANGLER
     if image.name != "clarify":
         return None
     # .../jobs/bias/clarify.py, which imports the package `jobs`

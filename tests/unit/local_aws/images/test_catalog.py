@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from local_aws.images.catalog import UnknownImage, find
-from local_aws.images.programs import TOOLKIT, XGBOOST, processing_program, training_program
+from local_aws.images.programs import (
+    DATA_WRANGLER,
+    TOOLKIT,
+    XGBOOST,
+    processing_program,
+    training_program,
+)
 from local_aws.settings import Settings
 
 ECR = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
@@ -38,7 +44,8 @@ def test_an_image_is_known_in_any_account_and_region(uri: str, name: str, tag: s
 )
 def test_an_unknown_image_names_the_known_ones(uri: str) -> None:
     with pytest.raises(
-        UnknownImage, match=r"sagemaker-clarify-processing, sagemaker-scikit-learn, sagemaker-xgboost"
+        UnknownImage,
+        match=r"sagemaker-clarify-processing, sagemaker-data-wrangler-container, sagemaker-scikit-learn",
     ):
         find(uri)
 
@@ -49,7 +56,14 @@ def test_xgboost_is_an_algorithm_until_a_script_is_named() -> None:
     assert training_program(image, {"sagemaker_program": "train.py"}) == TOOLKIT
 
 
-def test_only_clarify_has_a_processing_program(tmp_path: Path) -> None:
+def test_data_wrangler_runs_flows_and_trains_nothing(tmp_path: Path) -> None:
+    image = find("663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:3.x")
+    assert (image.name, image.tag) == ("data_wrangler", "3.x")
+    assert processing_program(image, Settings(data_dir=tmp_path)) == DATA_WRANGLER
+    assert training_program(image, {}) is None
+
+
+def test_other_images_have_no_processing_program(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     program = processing_program(find(f"{ECR}/sagemaker-clarify-processing:1.0"), settings)
     assert program

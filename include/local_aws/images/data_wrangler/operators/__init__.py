@@ -1,0 +1,41 @@
+"""The operators, one module a family. Importing this package registers them all."""
+
+from local_aws.images.data_wrangler.operators import (
+    balance,
+    columns,
+    combine,
+    custom,
+    datasets,
+    date_time,
+    encode,
+    formula,
+    missing,
+    numeric,
+    outliers,
+    rows,
+    search_edit,
+    sources,
+    split,
+    strings,
+    types,
+)
+
+__all__ = [
+    "balance",
+    "columns",
+    "combine",
+    "custom",
+    "datasets",
+    "date_time",
+    "encode",
+    "formula",
+    "missing",
+    "numeric",
+    "outliers",
+    "rows",
+    "search_edit",
+    "sources",
+    "split",
+    "strings",
+    "types",
+]
