@@ -12,14 +12,14 @@ export WORKFLOW DATE DATA PORT AWS_PORT SCHEDULE ONLY
 LAUNCH = PYTHONPATH=include $(PYTHON) -m launcher
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test bench clean setup aws-env airflow-env images lock python
+.PHONY: help run up down test bench clean setup spark aws-env airflow-env images lock python
 
 help: ## list the commands
 	@sed -n '2s/^#  //p' Makefile
-	@echo "  make test | up | down | clean | bench | setup"
+	@echo "  make test | up | down | clean | bench | setup | spark"
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1: /p' Makefile
 
-run up down test bench clean setup: python
+run up down test bench clean setup spark: python
 	@$(LAUNCH) $@
 
 aws-env: ## print the variables with which any AWS client finds the stand-in

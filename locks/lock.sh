@@ -12,6 +12,7 @@ for python in 3.11 3.12; do
     }
     lock requirements.txt airflow
     lock include/jobs/requirements.txt jobs
+    lock include/jobs/requirements-spark.txt spark
     # The dev locks are installed on top, so they must agree with what is there.
     lock requirements-dev.txt dev-airflow --constraints "locks/airflow-$tag.txt"
     lock include/jobs/requirements-dev.txt dev-jobs --constraints "locks/jobs-$tag.txt"

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from launcher import environments
 from launcher.problem import Problem, disk_trouble
-from launcher.settings import Choices, choices_from_environment
+from launcher.settings import Choices, choices_from_environment, wants_spark
 
 COMMANDS = {
     "run": "set up, start everything, run one workflow for one day, sum up, stop everything",
@@ -21,6 +21,7 @@ COMMANDS = {
     "test": "set up, then lint, types, import rules and all tests",
     "bench": "measure and print a table",
     "setup": "only make the environments (with what tests need)",
+    "spark": "only make the environments, with the one for Glue Spark jobs",
     "clean": "stop everything and remove what set-up and runs have made",
 }
 
@@ -56,8 +57,12 @@ def _dispatch(command: str, choices: Choices) -> int:
         python = environments.suitable_python(choices.layout)
         if python != Path(sys.executable):
             _begin_again(python, command)
-        environments.prepare(choices.layout, with_tests=command in ("test", "setup"))
-    if command != "setup":
+        environments.prepare(
+            choices.layout,
+            with_tests=command in ("test", "setup"),
+            with_spark=command == "spark" or (command in ("run", "up") and wants_spark(choices)),
+        )
+    if command not in ("setup", "spark"):
         _become_session(command, choices)
     return 0
 
@@ -86,9 +91,9 @@ def _clean(choices: Choices) -> int:
     from launcher import processes
 
     processes.stop_recorded(choices.layout.processes_file)
-    for name in (".venv", ".venv-jobs", ".uv", ".local"):
+    for name in (".venv", ".venv-jobs", ".venv-spark", ".uv", ".local"):
         shutil.rmtree(choices.layout.root / name, ignore_errors=True)
-    print("Removed .venv, .venv-jobs, .uv and .local.")
+    print("Removed .venv, .venv-jobs, .venv-spark, .uv and .local.")
     return 0
 
 

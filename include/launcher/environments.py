@@ -1,4 +1,4 @@
-"""Build the two environments from hashed locks, once, and know at a glance that they are still right.
+"""Build the environments from hashed locks, once, and know at a glance that they are still right.
 
 An environment is right when its stamp says that it was made by the same Python from the same lock files.
 The stamp is written last, so an installation that was interrupted is started again.
@@ -22,6 +22,7 @@ from launcher.settings import Layout
 
 # Both environments take 1.8 GB, uv's cache once more as much.
 DISK_NEEDED_GB = 4.0
+SPARK_DISK_GB = 1.6  # the extra, and once more as much for the cache
 SUITABLE_UV = (0, 5)
 UNREACHABLE = re.compile(
     r"dns error|error sending request|Failed to fetch|Could not connect|Connection refused|timed out"
@@ -68,10 +69,11 @@ def _fetched(folder: Path) -> Path | None:
     return next(iter(sorted(folder.glob(f"cpython-{FETCHED_PYTHON}*/bin/python{FETCHED_PYTHON}"))), None)
 
 
-def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
+def prepare(layout: Layout, *, with_tests: bool = False, with_spark: bool = False) -> bool:
     """Make `.venv` and `.venv-jobs` what the locks say.
 
     :param with_tests: also what `make test` needs
+    :param with_spark: `.venv-spark`, too, in which Glue Spark jobs run
     :return: whether anything had to be installed
     """
     tag = f"py{sys.version_info.major}{sys.version_info.minor}"
@@ -82,6 +84,8 @@ def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
     if with_tests:
         wanted[".venv"].append(layout.locks / f"dev-airflow-{tag}.txt")
         wanted[".venv-jobs"].append(layout.locks / f"dev-jobs-{tag}.txt")
+    if with_spark:
+        wanted[".venv-spark"] = [layout.locks / f"spark-{tag}.txt"]
     missing = {name: locks for name, locks in wanted.items() if not is_right(layout.root / name, locks)}
     if not missing:
         return False
@@ -90,7 +94,8 @@ def prepare(layout: Layout, *, with_tests: bool = False) -> bool:
             raise Problem(
                 f"{name} is a link; building it would empty what it points to. Remove the link first."
             )
-    require_space(layout.root, DISK_NEEDED_GB, "the first installation")
+    needed_gb = SPARK_DISK_GB if list(missing) == [".venv-spark"] else DISK_NEEDED_GB
+    require_space(layout.root, needed_gb, "the first installation")
     uv = _uv(layout)
     for name, locks in missing.items():
         started = time.monotonic()

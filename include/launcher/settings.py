@@ -123,11 +123,34 @@ def require_workflow(choices: Choices) -> None:
 
     :raises Problem: names the workflows that there are
     """
-    named = [Path(part) for part in os.environ.get("AWS_ML_WORKFLOWS", "").split(os.pathsep) if part]
-    folders = named or [choices.layout.root / "include" / "workflows"]
+    folders = _workflow_folders(choices)
     known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")} - {"defaults"})
     if choices.workflow not in known:
         raise Problem(f"There is no workflow {choices.workflow}; there are: {', '.join(known)}.")
+
+
+def wants_spark(choices: Choices) -> bool:
+    """Whether the chosen workflow's file, or else its folder's defaults, has `cleaning.engine: spark`.
+
+    This is asked before there is an environment with a YAML parser, so one key is looked up in the text, in
+    either way to write a mapping. A workflow that is misread is not lost: without Spark its job fails with a
+    sentence that names `make spark`.
+    """
+    for folder in _workflow_folders(choices):
+        for name in (choices.workflow, "defaults"):
+            file = folder / f"{name}.yaml"
+            if not file.is_file():
+                break
+            section = re.search(r"^cleaning:(.*(?:\n(?:[ \t#].*)?)*)", file.read_text("utf-8"), re.MULTILINE)
+            text = re.sub(r"(^|\s)#.*", "", section[1]) if section else ""
+            if found := re.search(r"""(?:^|[\s{,])engine:\s*["']?(\w+)""", text):
+                return found[1] == "spark"
+    return False
+
+
+def _workflow_folders(choices: Choices) -> list[Path]:
+    named = [Path(part) for part in os.environ.get("AWS_ML_WORKFLOWS", "").split(os.pathsep) if part]
+    return named or [choices.layout.root / "include" / "workflows"]
 
 
 def _port(name: str, default: int) -> int:

@@ -18,7 +18,7 @@ TAG = f"py{sys.version_info.major}{sys.version_info.minor}"
 def layout(tmp_path: Path) -> Layout:
     """A project with locks and a uv that writes down what it is asked."""
     (tmp_path / "locks").mkdir()
-    for name in ("airflow", "jobs", "dev-airflow", "dev-jobs"):
+    for name in ("airflow", "jobs", "spark", "dev-airflow", "dev-jobs"):
         (tmp_path / "locks" / f"{name}-{TAG}.txt").write_text(f"# {name}\n")
     return Layout(root=tmp_path, home=tmp_path / ".local")
 
@@ -56,6 +56,17 @@ def test_packages_come_from_hashed_locks_only(layout: Layout, uv: Path) -> None:
     installs = [line for line in uv.read_text().splitlines() if line.startswith("pip")]
     assert len(installs) == 4
     assert all("--require-hashes" in line and "--compile-bytecode" in line for line in installs)
+
+
+def test_spark_is_installed_only_when_asked_for(layout: Layout, uv: Path) -> None:
+    environments.prepare(layout)
+    before = uv.read_text()
+    assert ".venv-spark" not in before
+    assert environments.prepare(layout, with_spark=True)
+    added = uv.read_text().removeprefix(before)
+    assert ".venv-spark" in added
+    assert ".venv-jobs" not in added
+    assert not environments.prepare(layout, with_spark=True)
 
 
 def test_a_changed_lock_is_installed_anew(layout: Layout, uv: Path) -> None:

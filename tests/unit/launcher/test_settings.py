@@ -12,7 +12,14 @@ import pytest
 
 from launcher.airflow_setup import environment, secrets_of
 from launcher.problem import Problem
-from launcher.settings import ROOT, Choices, Layout, choices_from_environment, require_workflow
+from launcher.settings import (
+    ROOT,
+    Choices,
+    Layout,
+    choices_from_environment,
+    require_workflow,
+    wants_spark,
+)
 from launcher.stack import free_port
 from launcher.stand_in import Connection
 
@@ -106,3 +113,25 @@ def test_make_without_a_python_says_so() -> None:
     assert answer.returncode != 0
     assert "No Python 3.11 or newer was found" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("own", "defaults", "wanted"),
+    [
+        ("cleaning:\n  engine: spark\n", "", True),
+        ("name: w\ncleaning:   # Glue\n\n  workers: 2\n  engine: 'spark'  # large days\nbias:\n", "", True),
+        ("cleaning: {workers: 2, engine: spark}\n", "", True),
+        ("cleaning:\n  engine: pythonshell\n", "cleaning:\n  engine: spark\n", False),
+        ("cleaning:\n  workers: 2\n", "cleaning:\n  engine: spark\n", True),
+        ("cleaning:\n  workers: 2\nbias:\n  engine: spark\n", "cleaning:\n  engine: pythonshell\n", False),
+        ("# cleaning:\n#   engine: spark\ncleaning:\n  # engine: spark\n  workers: 2\n", "", False),
+        ("name: w\n", "", False),
+    ],
+)
+def test_spark_is_wanted_by_the_workflows_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, defaults: str, wanted: bool
+) -> None:
+    (tmp_path / "w.yaml").write_text(own)
+    (tmp_path / "defaults.yaml").write_text(defaults)
+    monkeypatch.setenv("AWS_ML_WORKFLOWS", str(tmp_path))
+    assert wants_spark(Choices(workflow="w")) is wanted
