@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         default=defaults.clarify_program,
         help="what the Clarify image runs; default: jobs/bias/clarify.py beside this package",
     )
+    serve.add_argument(
+        "--spark-python",
+        type=Path,
+        default=defaults.spark_python,
+        help="the Python with PySpark that Glue Spark jobs run on; default: .venv-spark beside include/",
+    )
 
     env = commands.add_parser(
         "env",
@@ -124,6 +130,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         job_memory_gib=chosen.job_memory_gib,
         check_instance_types=not chosen.any_instance_type,
         clarify_program=chosen.clarify_program.absolute(),
+        spark_python=chosen.spark_python.absolute(),
     )
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

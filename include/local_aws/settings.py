@@ -21,6 +21,9 @@ class Settings:
     # What the Clarify image runs: a program that keeps that image's contract.
     clarify_program: Path = Path(__file__).parents[1] / "jobs" / "bias" / "clarify.py"
 
+    # The Python of the Spark environment, which Glue Spark jobs need; it may be absent.
+    spark_python: Path = Path(__file__).parents[2] / ".venv-spark" / "bin" / "python"
+
     @property
     def endpoint_url(self) -> str:
         """The server's own address; right once the port is bound."""

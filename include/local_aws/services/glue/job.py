@@ -1,4 +1,4 @@
-"""Glue job definitions. Only Python shell jobs are emulated; Spark jobs are refused by name."""
+"""Glue job definitions, of Python shell and Spark jobs; the other types are refused by name."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 from local_aws.services.catalog.catalog import exists, invalid, missing
 from local_aws.services.context import Context
 from local_aws.services.glue import tag
+from local_aws.services.glue.job_type import JobType
 from local_aws.services.glue.listing import listed
+from local_aws.services.glue.python_shell import PythonShell
+from local_aws.services.glue.spark import Spark
 from local_aws.state.objects import parse_s3_uri
 from local_aws.state.records import Body, RecordExists, RecordMissing
 from local_aws.wire.errors import NotEmulated
 from local_aws.wire.registry import Call, operation
 
 KIND = "glue.job"
-SMALL_DPU, LARGE_DPU = 0.0625, 1.0  # what MaxCapacity of a Python shell job can be
-PYTHON_VERSIONS = ("3", "3.6", "3.9")
+TYPES: dict[str, JobType] = {kind.name: kind for kind in (PythonShell(), Spark())}
+TYPES_OF_AWS = ("glueetl", "gluestreaming", "glueray", "pythonshell")
 DEFAULT_MINUTES = 2880
 
 # Members that ask for something that the stand-in does not do.
@@ -34,7 +37,7 @@ _NOT_EMULATED = (
 
 @operation("glue", "CreateJob")
 def create_job(context: Context, call: Call) -> dict[str, Any]:
-    """Store the definition of a Python shell job."""
+    """Store a definition."""
     given = call.parameters
     name = given["Name"]
     now = datetime.now(UTC)
@@ -121,38 +124,28 @@ def defined(api: str, given: Mapping[str, Any]) -> Body:
     """A definition with Glue's defaults. Raises InvalidInputException, NotEmulated."""
     command = given.get("Command") or {}
     kind = command.get("Name")
-    if kind in ("glueetl", "gluestreaming", "glueray"):
+    if kind not in TYPES_OF_AWS:
+        raise invalid(f"Command.Name '{kind}' is not valid: one of {', '.join(TYPES_OF_AWS)}.")
+    if kind not in TYPES:
         raise NotEmulated("glue", api, f"Command.Name {kind}")
-    if kind != "pythonshell":
-        raise invalid(f"Command.Name '{kind}' is not valid: glueetl, gluestreaming, glueray or pythonshell.")
     for member in _NOT_EMULATED:
         if given.get(member):
             raise NotEmulated("glue", api, member)
-    for member in ("WorkerType", "NumberOfWorkers"):
-        if given.get(member):
-            raise invalid(f"{member} cannot be given for a Python shell job: give MaxCapacity.")
     if not given.get("Role"):
         raise invalid("Role is required.")
-    version = command.get("PythonVersion", "3")
-    if version not in PYTHON_VERSIONS:
-        raise invalid(f"PythonVersion '{version}' is not one of {', '.join(PYTHON_VERSIONS)}.")
     _check_script(command.get("ScriptLocation", ""))
-    capacity = check_capacity(given.get("MaxCapacity", SMALL_DPU))
     return {
         "ExecutionProperty": {"MaxConcurrentRuns": 1},
         "Timeout": DEFAULT_MINUTES,
         "MaxRetries": 0,
         **given,
-        "MaxCapacity": capacity,
-        "AllocatedCapacity": int(capacity),
+        **TYPES[kind].defined(api, given),
     }
 
 
-def check_capacity(value: float) -> float:
-    """Data processing units of a run. Raises InvalidInputException for any other number."""
-    if value not in (SMALL_DPU, LARGE_DPU):
-        raise invalid(f"MaxCapacity {value:g} is not valid for a Python shell job: 0.0625 or 1.")
-    return float(value)
+def type_of(definition: Mapping[str, Any]) -> JobType:
+    """How the jobs of this definition, or a run of one, are run."""
+    return TYPES[definition["Command"]["Name"]]
 
 
 def _check_script(uri: str) -> None:

@@ -1,45 +1,25 @@
-"""Runs of Glue Python shell jobs.
-
-    <room>/script/<name>.py              the script, from Command.ScriptLocation
-    <room>/script/extra/…                what --extra-py-files names, on PYTHONPATH, as is awsglue.utils
-    argv                                 --key value, the job's DefaultArguments overridden by the run's
-    /aws-glue/python-jobs/output|error   stdout and stderr; the stream is named like the run
-
-The script runs on the stand-in's own Python, whatever PythonVersion says; the log says so.
-"""
+"""Runs of Glue jobs: what all types share. How a type runs lies in its own module."""
 
 from __future__ import annotations
 
 import secrets
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from platform import python_version
 from typing import Any
 
-import local_aws.images
 from local_aws.jobs.engine import Command, Exit, JobEnded, JobFailed, JobRef
 from local_aws.jobs.lifecycle import Life
-from local_aws.jobs.process import clean_environment
 from local_aws.jobs.room import Room
 from local_aws.services.catalog.catalog import invalid, missing
 from local_aws.services.context import Context
 from local_aws.services.glue import job
+from local_aws.services.glue.job_type import EXTRA_MODULES
 from local_aws.services.glue.listing import error_detail, listed
-from local_aws.state.logs import GroupMissing, StreamMissing
-from local_aws.state.objects import BucketMissing, ObjectMissing, parse_s3_uri
 from local_aws.state.records import Body, Record, RecordMissing
 from local_aws.wire.errors import AwsError, NotEmulated
 from local_aws.wire.registry import Call, operation
 
 KIND = "glue.job_run"
-LOG_GROUP = "/aws-glue/python-jobs"
-OUTPUT, ERROR = f"{LOG_GROUP}/output", f"{LOG_GROUP}/error"
-# Arguments that Glue itself reads; the script gets them too, as on AWS.
-EXTRA_FILES, EXTRA_MODULES = "--extra-py-files", "--additional-python-modules"
-GIB_PER_DPU = 16
-GLUE_LIBRARY = Path(local_aws.images.__file__).parent / "glue_shell"  # holds awsglue
 SEPARATOR = "\x1f"  # between job name and run id in a record's key; no name can hold it
 
 LIFE = Life(
@@ -82,11 +62,12 @@ def start_job_run(context: Context, call: Call) -> dict[str, Any]:
         arguments = {**definition.get("DefaultArguments", {}), **given.get("Arguments", {})}
         if arguments.get(EXTRA_MODULES):
             raise NotEmulated("glue", "StartJobRun", f"{EXTRA_MODULES}: the stand-in's jobs cannot install")
+        kind = job.type_of(definition)
+        kind.check_arguments(arguments)
         limit = definition["ExecutionProperty"].get("MaxConcurrentRuns", 1)
         if sum(not LIFE.last(run.body[LIFE.field]) for run in _runs(context, name)) >= limit:
             raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
         now = datetime.now(UTC)
-        capacity = job.check_capacity(given.get("MaxCapacity") or definition["MaxCapacity"])
         body: Body = {
             "Id": run_id,
             "Attempt": 0,
@@ -98,9 +79,9 @@ def start_job_run(context: Context, call: Call) -> dict[str, Any]:
             "PredecessorRuns": [],
             "ExecutionTime": 0,
             "Timeout": given.get("Timeout", definition["Timeout"]),
-            "MaxCapacity": capacity,
-            "AllocatedCapacity": int(capacity),
-            "LogGroupName": LOG_GROUP,
+            **kind.size(given, definition),
+            **({"GlueVersion": definition["GlueVersion"]} if "GlueVersion" in definition else {}),
+            "LogGroupName": kind.log_group,
             # The run's own copy: a definition that changes later must not reach a run under way.
             "Command": definition["Command"],
             "AllArguments": arguments,
@@ -179,7 +160,7 @@ def _no_such_run(run_id: str) -> AwsError:
 
 
 class JobRunKind:
-    """How the engine runs a Python shell job."""
+    """How the engine runs a Glue job."""
 
     kind = KIND
     life = LIFE
@@ -204,67 +185,13 @@ class JobRunKind:
         return fields
 
     def prepare(self, room: Room, body: Body) -> Command:
-        """Fetch the script and its extra files."""
-        command = body["Command"]
-        directory = room.path / "script"
-        script = directory / _fetch(room, command["ScriptLocation"], directory)
-        arguments: Mapping[str, str] = body["AllArguments"]
-        search = [*_extra_files(room, arguments, directory / "extra"), GLUE_LIBRARY]
-        packages = clean_environment(room.path)["PYTHONPATH"]
-        room.log(
-            f"local stand-in: Python {python_version()} runs this job, "
-            f"which asks for {command.get('PythonVersion', '3')}"
-        )
-        return Command(
-            argv=["python3", str(script), *(part for pair in arguments.items() for part in pair)],
-            env={"PYTHONPATH": ":".join([*map(str, search), packages])},
-            log_group=OUTPUT,
-            error_log_group=ERROR,
-            log_stream=body["Id"],
-            memory_gib=min(body["MaxCapacity"] * GIB_PER_DPU, room.settings.job_memory_gib),
-            max_runtime_seconds=body["Timeout"] * 60,
-        )
+        """As the job's type does it."""
+        return job.type_of(body).command(room, body)
 
     def collect(self, room: Room, body: Body, exit: Exit) -> Body:  # noqa: A002 - the contract's word
-        """Nothing comes home: a script writes to S3 itself. A failure is told by its last line of stderr."""
+        """Nothing comes home: a script writes to S3 itself. A failure is told in one line."""
         if exit.out_of_memory:
             raise JobFailed("Command failed due to Out of Memory")
         if exit.code and not (exit.stopped or exit.timed_out):
-            raise JobFailed(_last_line(room, body["Id"]) or f"Command failed with exit code {exit.code}")
+            raise JobFailed(job.type_of(body).failure(room, body, exit.code))
         return {}
-
-
-def _fetch(room: Room, uri: str, directory: Path) -> str:
-    """Copy one object into ``directory``; its file name. Raises JobFailed."""
-    try:
-        bucket, key = parse_s3_uri(uri)
-        _, source = room.objects.open(bucket, key)
-    except (ValueError, BucketMissing, ObjectMissing):
-        raise JobFailed(f"The script or library {uri} does not exist.") from None
-    name = PurePosixPath(key).name
-    if name in ("", ".."):
-        raise JobFailed(f"The script or library {uri} has no file name.")
-    directory.mkdir(parents=True, exist_ok=True)
-    with source, (directory / name).open("wb") as copy:
-        shutil.copyfileobj(source, copy)
-    return name
-
-
-def _extra_files(room: Room, arguments: Mapping[str, str], directory: Path) -> list[Path]:
-    """What goes on PYTHONPATH for --extra-py-files: archives themselves, and the directory of .py files."""
-    search: list[Path] = []
-    for uri in filter(None, (part.strip() for part in arguments.get(EXTRA_FILES, "").split(","))):
-        path = directory / _fetch(room, uri, directory)
-        place = directory if path.suffix == ".py" else path
-        if place not in search:
-            search.append(place)
-    return search
-
-
-def _last_line(room: Room, stream: str) -> str | None:
-    """The last thing that the script wrote to stderr: of a traceback, the exception."""
-    try:
-        lines = [event.message.strip() for event in room.logs.events(ERROR, stream)]
-    except (GroupMissing, StreamMissing):  # it wrote nothing
-        return None
-    return next((line for line in reversed(lines) if line), None)
