@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aws_ml import hyperparameters, run
+from aws_ml import dqdl, hyperparameters, run
 from aws_ml.bias import PRE_TRAINING
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
 from aws_ml.schema import SEVERITY, Band, Bias, Bounds, Cell, Column, Workflow, ends
@@ -407,6 +407,23 @@ def check_training(workflow: Workflow) -> Iterator[Problem]:
             )
 
 
+def check_quality(workflow: Workflow) -> Iterator[Problem]:
+    """Data quality rules are rules, and name columns that the curated table has."""
+    known = [column.name for column in workflow.data.columns] + ["dt"]
+    if workflow.data.key is None:
+        known.append("row_id")
+    for index, rule in enumerate(workflow.quality.rules):
+        path: KeyPath = ("quality", "rules", index)
+        try:
+            names = dqdl.named(rule)
+        except dqdl.RuleInvalid as why:
+            yield Problem(path, f"{found(rule, 'one DQDL rule')}; {why}")
+            continue
+        for column in names.columns:
+            if column not in known:
+                yield Problem(path, f"found column {column}; allowed: {one_of(known, column)}")
+
+
 def check_images(workflow: Workflow) -> Iterator[Problem]:
     """Image versions are among those whose URIs are known."""
     chosen: list[tuple[KeyPath, str, str]] = [
@@ -431,7 +448,7 @@ FIRST_CHECKS = [
     check_facet_choices,
 ]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]
-OTHER_CHECKS = [check_texts, check_capacity, check_training, check_images]
+OTHER_CHECKS = [check_texts, check_capacity, check_quality, check_training, check_images]
 
 
 def check(workflow: Workflow) -> list[Problem]:

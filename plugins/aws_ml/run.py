@@ -176,6 +176,16 @@ class Paths:
         return f"{self.stage('ingest_analyze')}statistics/"
 
     @property
+    def quality(self) -> str:
+        """What became of each data quality rule, one JSON lines file a run of Glue."""
+        return f"{self.stage('ingest_analyze')}quality/"
+
+    @property
+    def recommended_rules(self) -> str:
+        """The data quality rules that Glue recommends for this partition. DQDL."""
+        return f"{self.stage('ingest_analyze')}recommended_rules.dqdl"
+
+    @property
     def bias(self) -> str:
         """Clarify's input and output."""
         return f"{self.stage('ingest_analyze')}bias/"

@@ -178,6 +178,15 @@ class Cleaning(Part):
     max_concurrent_runs: Positive
 
 
+class Quality(Part):
+    """Rules of Glue Data Quality that a partition of clean rows must fulfil before bias is measured."""
+
+    rules: list[str]  # DQDL, one rule an item; empty: every partition passes
+    recommend: bool  # let Glue recommend rules from each partition, for a person to choose from
+    workers: Annotated[int, Field(ge=1, le=299)]
+    timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
+
+
 class Split(Part):
     """Shares of the rows, by a hash of the key and ``seed``."""
 
@@ -279,6 +288,7 @@ class Workflow(Part):
     data: Data
     bias: Bias
     cleaning: Cleaning
+    quality: Quality
     features: Features
     processing: Processing
     training: Training

@@ -57,6 +57,22 @@ def test_the_good_file_is_good() -> None:
     assert problems() == []
 
 
+def test_a_rule_on_an_unknown_column_is_refused_with_file_line_and_key() -> None:
+    text = LOAN.read_text().replace('Mean "income" between', 'Mean "incone" between')
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if "incone" in each)
+    with pytest.raises(WorkflowInvalid) as caught:
+        parse(LOAN.name, text, DEFAULTS)
+    (said,) = caught.value.problems
+    assert said.startswith(f"loan_approval.yaml:{line}: quality.rules[10]: found column incone; allowed: ")
+    assert said.endswith("(did you mean income?)")
+
+
+def test_a_text_that_is_no_rule_is_refused() -> None:
+    (said,) = problems(quality__rules=["RowCount > 1", 'IsCompleet "age"'])
+    assert "quality.rules[1]" in said
+    assert said.endswith("allowed: one DQDL rule; IsCompleet is no rule type and no word of a rule")
+
+
 @pytest.mark.parametrize(
     ("changes", "path", "says"),
     [

@@ -52,7 +52,7 @@ def workflow(request: pytest.FixtureRequest) -> Workflow:
 
 
 def test_all_builders_are_found() -> None:
-    assert len(BUILDERS) == 16, sorted(BUILDERS)
+    assert len(BUILDERS) == 19, sorted(BUILDERS)
 
 
 def test_every_workflow_file_loads() -> None:
