@@ -69,6 +69,14 @@ class RequestRefused(AwsMlError):
     """AWS refused the request, and would again: the configuration or the permissions are wrong."""
 
 
+class RulesBroken(AwsMlError):
+    """The partition breaks the workflow's data quality rules, so nothing more is done with it."""
+
+    def __init__(self, where: str, rules: int, lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n  ".join(["", *lines, f"{len(lines)} of {rules} rules; {where}."]))
+
+
 class QualityTooLow(AwsMlError):
     """The model is not good enough to be deployed."""
 

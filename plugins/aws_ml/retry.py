@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from aws_ml.exceptions import ImageUnknown, RemoteJobFailed, RunKeyInvalid, RunKeyMissing
+from aws_ml.exceptions import ImageUnknown, RemoteJobFailed, RulesBroken, RunKeyInvalid, RunKeyMissing
 
 # What the run was told, or the project itself, is wrong.
 MISTAKES = (RunKeyMissing, RunKeyInvalid, ImageUnknown)
@@ -29,6 +29,8 @@ class OnlyIfItMayHelp(RetryPolicy):
         """Fail at once for a mistake or a refusal, leave the rest to the task's own `retries`."""
         if isinstance(exception, MISTAKES):
             return RetryDecision.fail("the same run would be told the same again")
+        if isinstance(exception, RulesBroken):
+            return RetryDecision.fail("the same rows would break the same rules again")
         if isinstance(exception, RemoteJobFailed) and REFUSED.search(exception.reason):
             return RetryDecision.fail("the same input would be refused again")
         return RetryDecision.default()

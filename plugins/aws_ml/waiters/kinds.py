@@ -124,6 +124,11 @@ def _crawler_log(handle: Handle, description: Description) -> LogPlace:
     return LogPlace(group, at(description, "Crawler.LastCrawl.LogStream") or handle["Name"])
 
 
+def _data_quality_log(handle: Handle, description: Description) -> LogPlace:
+    group = at(description, "AdditionalRunOptions.CustomLogGroupPrefix") or "/aws-glue/data-quality"
+    return LogPlace(f"{group}/error", handle["RunId"])
+
+
 _SAGEMAKER_JOB_PHASES = {
     "InProgress": Phase.WORKING,
     "Stopping": Phase.STOPPING,
@@ -204,6 +209,44 @@ GLUE_CRAWLER = Kind(
     console=lambda handle: f"glue/home#/v2/data-catalog/crawlers/view/{quote(handle['Name'])}",
 )
 
+_DATA_QUALITY_PHASES = {
+    "STARTING": Phase.WORKING,
+    "RUNNING": Phase.WORKING,
+    "STOPPING": Phase.STOPPING,
+    "STOPPED": Phase.STOPPED,
+    "SUCCEEDED": Phase.SUCCEEDED,
+    "FAILED": Phase.FAILED,
+    "TIMEOUT": Phase.FAILED,
+}
+
+GLUE_DATA_QUALITY_EVALUATION_RUN = Kind(
+    key="glue.data_quality_evaluation_run",
+    title="Glue data quality run",
+    service="glue",
+    describe="get_data_quality_ruleset_evaluation_run",
+    status="Status",
+    phases=_DATA_QUALITY_PHASES,
+    reasons=("ErrorString",),
+    label=lambda handle: handle["RunId"],
+    stop="cancel_data_quality_ruleset_evaluation_run",
+    log=_data_quality_log,
+    console=lambda handle: f"glue/home#/v2/data-quality/evaluation-runs/{quote(handle['RunId'])}",
+)
+
+GLUE_DATA_QUALITY_RECOMMENDATION_RUN = Kind(
+    key="glue.data_quality_recommendation_run",
+    title="Glue rule recommendation",
+    service="glue",
+    describe="get_data_quality_rule_recommendation_run",
+    status="Status",
+    phases=_DATA_QUALITY_PHASES,
+    reasons=("ErrorString",),
+    label=lambda handle: handle["RunId"],
+    stop="cancel_data_quality_rule_recommendation_run",
+    log=_data_quality_log,
+    console=lambda handle: f"glue/home#/v2/data-quality/recommendation-runs/{quote(handle['RunId'])}",
+)
+
 ATHENA_QUERY = Kind(
     key="athena.query_execution",
     title="Athena query",
@@ -248,5 +291,14 @@ ENDPOINT = Kind(
 
 KINDS: Mapping[str, Kind] = {
     kind.key: kind
-    for kind in (PROCESSING_JOB, TRAINING_JOB, GLUE_JOB_RUN, GLUE_CRAWLER, ATHENA_QUERY, ENDPOINT)
+    for kind in (
+        PROCESSING_JOB,
+        TRAINING_JOB,
+        GLUE_JOB_RUN,
+        GLUE_CRAWLER,
+        GLUE_DATA_QUALITY_EVALUATION_RUN,
+        GLUE_DATA_QUALITY_RECOMMENDATION_RUN,
+        ATHENA_QUERY,
+        ENDPOINT,
+    )
 }

@@ -10,6 +10,7 @@ from aws_ml.exceptions import (
     ImageUnknown,
     RemoteJobFailed,
     RemoteJobMissing,
+    RulesBroken,
     RunKeyInvalid,
     RunKeyMissing,
 )
@@ -26,6 +27,7 @@ def failed(reason: str) -> RemoteJobFailed:
         RunKeyMissing("It is a manual run."),
         RunKeyInvalid("Found 'today'."),
         ImageUnknown("Found 'tensorflow'."),
+        RulesBroken("the run", 3, ['Mean "age" > 18: found Column.age.Mean 17']),
         failed("Refused: day.csv, line 1: the header is wrong"),
         failed("SystemExit: Refused: day.csv, line 1: the header is wrong"),
         failed("ClientError: Data download failed: No S3 objects found"),

@@ -14,6 +14,8 @@ HANDLES = {
     "sagemaker.training_job": {"TrainingJobName": "t"},
     "glue.job_run": {"JobName": "g", "RunId": "jr_1"},
     "glue.crawler": {"Name": "c"},
+    "glue.data_quality_evaluation_run": {"RunId": "dqrun-1"},
+    "glue.data_quality_recommendation_run": {"RunId": "dqrun-1"},
     "athena.query_execution": {"QueryExecutionId": "q"},
     "sagemaker.endpoint": {"EndpointName": "e"},
 }
