@@ -82,9 +82,9 @@ class Lake:
         )["QueryExecutionId"]
         return query_id
 
-    def wait(self, query_id: str) -> dict[str, Any]:
+    def wait(self, query_id: str, seconds: float = 60) -> dict[str, Any]:
         """The query, once it has ended."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + seconds
         while True:
             execution: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=query_id)[
                 "QueryExecution"

@@ -94,6 +94,13 @@ def test_create_table_says_what_glue_stores(lake: Lake) -> None:
         ("DROP VIEW nothing", "does not exist"),
         ("ALTER TABLE nothing ADD PARTITION (a='1')", "Table not found"),
         ("DELETE FROM t WHERE a = 1", "NOT_SUPPORTED: Modifying Hive table rows"),
+        ("UPDATE t SET a = 1", "NOT_SUPPORTED: Modifying Hive table rows"),
+        ("MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", "NOT_SUPPORTED: Modifying Hive table rows"),
+        ("OPTIMIZE t REWRITE DATA USING BIN_PACK", "NOT_SUPPORTED: the statement OPTIMIZE T"),
+        ("VACUUM t", "NOT_SUPPORTED: the statement VACUUM T"),
+        ("ALTER TABLE loans RENAME TO other", "Table not found"),
+        ("SHOW PARTITIONS nothing", "Table not found"),
+        ("DESCRIBE nothing", "Table not found"),
         ("GRANT ALL TO me", "SYNTAX_ERROR: line 1:1: mismatched input 'GRANT'"),
     ],
 )  # fmt: skip
@@ -199,6 +206,65 @@ def test_unload(loans: Lake) -> None:
         "UNLOAD (SELECT 1) TO '{lake}/out/' WITH (format = 'PARQUET')"
     )
     assert "'format'" in loans.failure("UNLOAD (SELECT 1) TO '{lake}/two/'")
+
+
+def test_unload_in_every_format_and_by_partitions(loans: Lake) -> None:
+    """Partitioned, the files lie in a folder a value and lack the key; another run adds to them."""
+    query = "SELECT id, amount, region FROM loans"
+    for _ in range(2):
+        loans.sql(
+            f"UNLOAD ({query}) TO '{{lake}}/by/' WITH (format = 'PARQUET', partitioned_by = ARRAY['region'])"
+        )
+    keys = loans.keys("by/")
+    assert sorted({key.split("/")[1] for key in keys}) == ["region=north", "region=south"]
+    assert len(keys) == 4
+    north = [pq.read_table(io.BytesIO(loans.get(loans.uri(key)))) for key in keys if "north" in key]
+    assert [table.column_names for table in north] == [["id", "amount"]] * 2
+    assert sorted(north[0]["id"].to_pylist()) == [1, 3]
+    loans.sql(
+        f"UNLOAD ({query} WHERE id = 2) TO '{{lake}}/text/' "
+        "WITH (format = 'TEXTFILE', field_delimiter = '|', compression = 'none')"
+    )
+    (key,) = loans.keys("text/")
+    assert loans.get(loans.uri(key)) == b"2|4.0|south\n"
+    assert "'partitioned_by'" not in loans.failure(
+        f"UNLOAD ({query}) TO '{{lake}}/x/' WITH (format = 'ORC', partitioned_by = ARRAY['region'])"
+    )
+
+
+def test_create_table_as_in_every_format(loans: Lake) -> None:
+    for number, options in enumerate(
+        (
+            "format = 'JSON'",
+            "format = 'TEXTFILE', field_delimiter = ';', write_compression = 'NONE'",
+            "format = 'PARQUET', write_compression = 'SNAPPY'",
+            "format = 'PARQUET', parquet_compression = 'ZSTD', external_location = '{lake}/own/'",
+        )
+    ):
+        loans.sql(f"CREATE TABLE c{number} WITH ({options}) AS SELECT id, region, amount FROM loans")
+        assert loans.sql(f"SELECT * FROM c{number} ORDER BY id DESC") == [
+            ["3", "north", "1.5"], ["2", "south", "4.0"], ["1", "north", "2.5"],
+        ]  # fmt: skip
+    assert loans.keys("own/")
+    assert loans.query("CREATE TABLE IF NOT EXISTS c0 AS SELECT 1 AS one").update_count == 0
+    loans.sql("CREATE TABLE empty AS SELECT id FROM loans WITH NO DATA")
+    assert loans.sql("SELECT count(*) FROM empty") == [["0"]]
+
+
+def test_no_statement_writes_more_than_a_hundred_partitions(loans: Lake) -> None:
+    """Athena's limit of open writers, for CTAS, INSERT INTO and UNLOAD; nothing is left behind."""
+    hundred = "SELECT 1 AS one, x AS k FROM UNNEST(sequence(1, 100)) AS t(x)"
+    more = "SELECT 1 AS one, x AS k FROM UNNEST(sequence(1, 101)) AS t(x)"
+    loans.sql(f"CREATE TABLE h WITH (partitioned_by = ARRAY['k']) AS {hundred}")
+    assert len(loans.sql("SHOW PARTITIONS h")) == 100
+    for sql in (
+        f"CREATE TABLE i WITH (partitioned_by = ARRAY['k'], external_location = '{{lake}}/i/') AS {more}",
+        f"UNLOAD ({more}) TO '{{lake}}/i/' WITH (format = 'JSON', partitioned_by = ARRAY['k'])",
+        f"INSERT INTO h {more}",
+    ):
+        assert loans.failure(sql).startswith("HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100")
+    assert loans.keys("i/") == []
+    assert loans.sql("SELECT count(*) FROM h") == [["100"]]
 
 
 def test_views(loans: Lake) -> None:

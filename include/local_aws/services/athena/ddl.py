@@ -409,16 +409,23 @@ def repair_table(session: Session, sql: str) -> Answer:
         values = _folder_values(table, parts)
         if values:
             found.setdefault(values, f"s3://{bucket}/{prefix}{'/'.join(parts)}")
-    new = {
-        values: place for values, place in found.items() if not session.catalog.find_partition(table, values)
-    }
+    known = {tuple(partition["Values"]) for partition in session.catalog.partitions(table)}
+    new = {values: place for values, place in found.items() if values not in known}
     lines = []
     if new:
         listed = "\t".join(f"{table['Name']}:{_spec(table, values)}" for values in new)
         lines.append([f"Partitions not in metastore:\t{listed}"])
-    for values, place in new.items():
-        _register(session, table, list(values), place)
-        lines.append([f"Repair: Added partition to metastore {table['Name']}:{_spec(table, values)}"])
+    storage = table["StorageDescriptor"]
+    session.catalog.create_partitions(
+        table,
+        [
+            {"Values": list(values), "StorageDescriptor": {**storage, "Location": place}}
+            for values, place in new.items()
+        ],
+    )
+    lines += [
+        [f"Repair: Added partition to metastore {table['Name']}:{_spec(table, values)}"] for values in new
+    ]
     return Answer([ResultColumn("result", "string")], lines)
 
 

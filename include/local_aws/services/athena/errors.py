@@ -51,6 +51,8 @@ def explained(problem: duckdb.Error, sql: str) -> QueryFailed:
     for part, construct in _LIMITS.items():
         if part in message:
             return not_supported(f"{construct}: {message}")
+    if re.search(r"/in/\d{6}", message) or isinstance(problem, duckdb.IOException):
+        return QueryFailed(f"HIVE_CURSOR_ERROR: Failed to read a file of the table: {message}")
     if isinstance(problem, duckdb.OutOfRangeException) or "out of range" in message.lower():
         return QueryFailed(f"NUMERIC_VALUE_OUT_OF_RANGE: {message}")
     if isinstance(problem, duckdb.ConversionException):

@@ -32,6 +32,7 @@ from local_aws.state.records import Body
 
 _UNNAMED = "_col\x00"
 _ROWS_AT_ONCE = 10_000
+_MOST_PARTITIONS = 100  # that CTAS, INSERT INTO and UNLOAD write at once, as on AWS
 
 
 class PreparedStatements(Protocol):
@@ -202,7 +203,8 @@ def unload(session: Session, sql: str) -> Answer:
     if options:
         raise not_supported(f"the property '{next(iter(options))}' of UNLOAD")
     location = found["location"] if found["location"].endswith("/") else f"{found['location']}/"
-    if any(True for _ in data_files(session.objects, location)):
+    # Partitions are added beside those that are there, as Athena documents it.
+    if not keys and any(True for _ in data_files(session.objects, location)):
         raise QueryFailed(
             f"HIVE_PATH_ALREADY_EXISTS: Target directory {location} is not empty. You may need to manually "
             "clean the data at location before retrying athena query."
@@ -318,6 +320,8 @@ def _options(properties: exp.Properties | None) -> dict[str, Any]:
             options["partitioned_by"] = item.this
         elif isinstance(item, exp.LocationProperty):
             options["location"] = item.this.name
+        elif isinstance(item, exp.WithDataProperty):
+            continue  # a clause, not a property
         else:
             value = item.args.get("value")
             options[item.name.lower()] = (
@@ -484,6 +488,11 @@ def _write(
     rows = _copy(connection, out, written, keys)
     session.go_on()
     found = sorted(each for each in out.rglob("*") if each.is_file())
+    if keys and len({path.parent for path in found}) > _MOST_PARTITIONS:
+        raise QueryFailed(
+            f"HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of {_MOST_PARTITIONS} open writers for "
+            "partitions/buckets"
+        )
     files = [_upload(session, out, path, location, written) for path in found] if rows else []
     return files, rows
 
@@ -519,13 +528,13 @@ def _upload(session: Session, out: Path, path: Path, location: str, written: _Fo
 
 
 def _register_partitions(catalog: Catalog, table: Body, files: Sequence[_WrittenFile]) -> None:
+    new = []
     for values, folder in sorted({(file.values, file.folder) for file in files if file.values}):
         kept = [NULL_PARTITION if value == "NULL" else value for value in values]
         if catalog.find_partition(table, kept) is None:
-            catalog.create_partition(
-                table,
-                {"Values": kept, "StorageDescriptor": {**table["StorageDescriptor"], "Location": folder}},
-            )
+            storage = {**table["StorageDescriptor"], "Location": folder}
+            new.append({"Values": kept, "StorageDescriptor": storage})
+    catalog.create_partitions(table, new)
 
 
 def _says_no_data(sql: str) -> bool:

@@ -39,7 +39,7 @@ from local_aws.services.athena.trino.translate import duckdb_sql
 from local_aws.services.catalog import Catalog, data_files
 from local_aws.services.catalog.filter import NULL_PARTITION
 from local_aws.services.catalog.types import duckdb_type, quoted
-from local_aws.state.objects import Objects
+from local_aws.state.objects import BucketMissing, ObjectMissing, Objects
 from local_aws.state.records import Body
 
 CATALOG_NAME = "awsdatacatalog"
@@ -72,7 +72,7 @@ class Relations:
         self.database = database
         self.scanned = Scanned()
         self._relations = 0
-        self._linked = 0
+        self._uris: list[str] = []  # of the linked files, by number
 
     def attach(self, tree: exp.Query, sql: str) -> exp.Query:
         """Make every table of the tree readable in the sandbox; answers the tree with views put in.
@@ -244,10 +244,21 @@ class Relations:
         except ValueError:
             raise QueryFailed(f"HIVE_INVALID_METADATA: '{location}' is not an s3:// location") from None
         for file in found:
-            path = self.sandbox.scratch / "in" / f"{self._linked:06d}"
-            self._linked += 1
-            os.link(self.objects.path(file.bucket, file.key), path)
+            path = self.sandbox.scratch / "in" / f"{len(self._uris):06d}"
+            try:
+                os.link(self.objects.path(file.bucket, file.key), path)
+            except (ObjectMissing, BucketMissing, FileNotFoundError):
+                raise QueryFailed(
+                    f"HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split {file.uri}: "
+                    "the object was deleted while the query ran"
+                ) from None
+            self._uris.append(file.uri)
             yield LinkedFile(path, file.gzipped, file.uri, file.size)
+
+    def with_addresses(self, message: str) -> str:
+        """A message of the engine's with s3:// addresses instead of the sandbox's paths."""
+        inputs = re.escape(f"{self.sandbox.scratch / 'in'}/")
+        return re.sub(rf"{inputs}(\d+)", lambda found: self._uris[int(found[1])], message)
 
     def _count(self, groups: dict[Storage, list[LinkedFile]], names: set[str] | None) -> None:
         """Add what is read: whole files of text, of Parquet the columns that the query names."""
@@ -379,7 +390,10 @@ def _is_random(part: exp.Expr) -> bool:
 
 
 def _parquet_bytes(file: LinkedFile, names: set[str]) -> int:
-    metadata = pyarrow.parquet.read_metadata(file.path)
+    try:
+        metadata = pyarrow.parquet.read_metadata(file.path)
+    except (pyarrow.ArrowInvalid, OSError):
+        return file.size  # reading it will say what is wrong
     total = 0
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)

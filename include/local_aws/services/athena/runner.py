@@ -158,7 +158,9 @@ class Queries:
             except duckdb.InterruptException:
                 raise QueryCancelled from None
             except duckdb.Error as problem:
-                self._fail(query_id, explained(problem, statement.sql), relations.scanned, started)
+                failure = explained(problem, statement.sql)
+                failure.reason = relations.with_addresses(failure.reason)
+                self._fail(query_id, failure, relations.scanned, started)
             except AwsError as problem:
                 self._fail(
                     query_id, QueryFailed(f"{problem.code}: {problem.message}"), relations.scanned, started
@@ -275,18 +277,7 @@ class Queries:
 
 
 # Statements that Athena knows and the stand-in does not; anything else is a syntax error in both.
-_OTHER_STATEMENTS = (
-    "ANALYZE",
-    "CALL",
-    "GRANT",
-    "OPTIMIZE",
-    "RESET",
-    "REVOKE",
-    "SET",
-    "SHOW",
-    "USE",
-    "VACUUM",
-)
+_OTHER_STATEMENTS = ("OPTIMIZE", "VACUUM")
 
 
 def _answer(session: Session, statement: Statement) -> Answer:

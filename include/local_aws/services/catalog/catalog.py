@@ -185,6 +185,12 @@ class Catalog:
         except RecordExists:
             raise exists("Partition already exists.") from None
 
+    def create_partitions(self, table: Body, given: Sequence[Body]) -> None:
+        """Store several PartitionInputs or none, in one transaction: a commit waits for the disk."""
+        with self._partitions.database.transaction():
+            for each in given:
+                self.create_partition(table, each)
+
     def find_partition(self, table: Body, values: Sequence[str]) -> Body | None:
         """One partition of a table, or None."""
         found = self._partitions.find(_partition_key(table, values))
