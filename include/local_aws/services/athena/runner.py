@@ -158,9 +158,9 @@ class Queries:
             except duckdb.InterruptException:
                 raise QueryCancelled from None
             except duckdb.Error as problem:
-                failure = explained(problem, statement.sql)
-                failure.reason = relations.with_addresses(failure.reason)
-                self._fail(query_id, failure, relations.scanned, started)
+                told = explained(problem, statement.sql)
+                told.reason = relations.with_addresses(told.reason)
+                self._fail(query_id, told, relations.scanned, started)
             except AwsError as problem:
                 self._fail(
                     query_id, QueryFailed(f"{problem.code}: {problem.message}"), relations.scanned, started
