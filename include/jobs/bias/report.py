@@ -1,15 +1,19 @@
-"""The bias report for people: one page of HTML that needs nothing else, in the reader's light or dark."""
+"""The bias report for people: every facet with its metrics, their range, and what they say in plain words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from jobs.bias.contingency import POSITIVE, Table
+from jobs.bias.page import gauge, glossary, number, page, percent, size
 from jobs.bias.pretraining import PRETRAINING
-from jobs.bias.registry import Metric
+
+# With more groups than this, a report becomes a book: analysis.json has them all, the page the first ones.
+MOST_GROUPS = 200
 
 
 @dataclass(frozen=True)
@@ -41,158 +45,115 @@ def render(analysis: Mapping[str, Any], counts: Sequence[Counts], *, title: str)
     bias = analysis["pre_training_bias_metrics"]
     blocks = [block for blocks in bias["facets"].values() for block in blocks]
     label = f"{bias['label']} = {bias['label_value_or_threshold']}"
-    sections = "".join(
-        _facet(sizes, block["metrics"], label) for sizes, block in zip(counts, blocks, strict=True)
-    )
-    rows = counts[0].facet_rows + counts[0].other_rows
-    positives = counts[0].facet_positives + counts[0].other_positives
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kind">Bias before training</p>
-<h1>{escape(title)}</h1>
-<dl class="facts">
-<div><dt>Rows</dt><dd>{rows:,}</dd></div>
-<div><dt>Positive label</dt><dd>{escape(label)}</dd></div>
-<div><dt>Rows with it</dt><dd>{positives:,} ({_percent(positives, rows)})</dd></div>
-<div><dt>Facets</dt><dd>{len(blocks)}</dd></div>
-</dl>
-</header>
-{sections}
-<section>
-<h2>How to read the metrics</h2>
-<p>The facet is the group that may be disadvantaged (d), all other rows are the rest (a).</p>
-<dl class="glossary">{"".join(_explained(PRETRAINING[name]) for name in _used(blocks))}</dl>
-</section>
-</main>
-</body>
-</html>
-"""
-
-
-def _used(blocks: Sequence[Mapping[str, Any]]) -> list[str]:
-    return sorted({metric["name"] for block in blocks for metric in block["metrics"]})
+    facts = {"Positive label": label}
+    if counts:
+        rows = counts[0].facet_rows + counts[0].other_rows
+        positives = counts[0].facet_positives + counts[0].other_positives
+        facts |= {"Rows": size(rows), "Rows with it": f"{size(positives)} ({percent(positives, rows)})"}
+    facts["Groups"] = f"{len(blocks):,}"
+    shown = list(zip(counts, blocks, strict=True))[:MOST_GROUPS]
+    sections = [_facet(sizes, block["metrics"], label) for sizes, block in shown]
+    if len(shown) < len(blocks):
+        more = f"{len(blocks) - len(shown):,} more groups are in analysis.json"
+        sections.append(
+            f'<section><p class="none">{more}; this page shows the first {MOST_GROUPS}.</p></section>'
+        )
+    used = sorted({metric["name"] for block in blocks for metric in block["metrics"]})
+    sections.append(glossary([PRETRAINING[name] for name in used]))
+    return page(title, "Bias before training", facts, "\n".join(sections))
 
 
 def _facet(sizes: Counts, metrics: Sequence[Mapping[str, Any]], label: str) -> str:
-    facet_share = _percent(sizes.facet_positives, sizes.facet_rows)
-    other_share = _percent(sizes.other_positives, sizes.other_rows)
     return f"""<section>
 <h2>{escape(sizes.column)} <span class="value">{escape(sizes.value)}</span></h2>
-<table class="groups">
+{groups_table(sizes, label)}
+<table class="metrics">
+<thead><tr><th scope="col">Metric</th><th scope="col" class="number">Value</th>
+<th scope="col" class="bars">In its range</th></tr></thead>
+<tbody>
+{"".join(_row(metric, sizes) for metric in metrics)}</tbody>
+</table>
+</section>"""
+
+
+def groups_table(sizes: Counts, label: str) -> str:
+    """How many rows the facet and the rest have, and how many of them with the positive label."""
+    facet_share = percent(sizes.facet_positives, sizes.facet_rows)
+    other_share = percent(sizes.other_positives, sizes.other_rows)
+    return f"""<table class="groups">
 <thead><tr><th scope="col">Group</th><th scope="col">Rows</th><th scope="col">{escape(label)}</th>
 <th scope="col">Share</th></tr></thead>
 <tbody>
-<tr><th scope="row">Facet</th><td>{sizes.facet_rows:,}</td><td>{sizes.facet_positives:,}</td>
+<tr><th scope="row">Facet</th><td>{size(sizes.facet_rows)}</td><td>{size(sizes.facet_positives)}</td>
 <td>{facet_share}</td></tr>
-<tr><th scope="row">The rest</th><td>{sizes.other_rows:,}</td><td>{sizes.other_positives:,}</td>
+<tr><th scope="row">The rest</th><td>{size(sizes.other_rows)}</td><td>{size(sizes.other_positives)}</td>
 <td>{other_share}</td></tr>
 </tbody>
-</table>
-<table class="metrics">
-<thead><tr><th scope="col">Metric</th><th scope="col">Value</th><th scope="col">In its range</th></tr></thead>
-<tbody>
-{"".join(_row(metric) for metric in metrics)}</tbody>
-</table>
-</section>
-"""
+</table>"""
 
 
-def _row(entry: Mapping[str, Any]) -> str:
-    metric = PRETRAINING[entry["name"]]
+def _row(entry: Mapping[str, Any], sizes: Counts) -> str:
     value = entry["value"]
+    said = ""
     if value is None:
         shown = f'<td class="none" colspan="2">no value: {escape(entry["error"])}</td>'
     elif isinstance(value, str):
-        shown = f'<td class="number">{escape(value)}</td><td></td>'
+        shown = f'<td class="number">{escape(value)}</td><td class="bars"></td>'
     else:
-        shown = f'<td class="number">{value:.4f}</td><td>{_gauge(metric, value)}</td>'
-    return f'<tr><th scope="row">{escape(entry["description"])}</th>{shown}</tr>\n'
+        said = f"<small>{escape(reading(entry['name'], value, sizes))}</small>"
+        bar = gauge(PRETRAINING[entry["name"]], {"": value})
+        shown = f'<td class="number">{number(value)}</td><td class="bars">{bar}</td>'
+    return f'<tr><th scope="row">{escape(entry["description"])}{said}</th>{shown}</tr>\n'
 
 
-def _gauge(metric: Metric, value: float) -> str:
-    """A bar from zero to the value, within the metric's range."""
-    if metric.high == float("inf"):
-        place, zero = (
-            max(value, 0.0) / (1 + max(value, 0.0)),
-            0.0,
-        )  # 1 lies in the middle, infinity at the end
-        ends = ("0", "∞")
-    else:
-        width = metric.high - metric.low
-        place, zero = (value - metric.low) / width, (0 - metric.low) / width
-        ends = (f"{metric.low:.3g}", f"{metric.high:.3g}")
-    place = min(max(place, 0.0), 1.0)
-    left, right = sorted((place, zero))
-    return (
-        f'<div class="gauge" role="img" aria-label="{value:.4f} in the range {ends[0]} to {ends[1]}">'
-        f"<span>{ends[0]}</span>"
-        f'<i><b style="left:{100 * left:.2f}%;width:{100 * max(right - left, 0.004):.2f}%"></b>'
-        f'<s style="left:{100 * zero:.2f}%"></s></i>'
-        f"<span>{ends[1]}</span></div>"
-    )
+def reading(name: str, value: float, sizes: Counts) -> str:
+    """What a value says, in a sentence for someone who knows no formula."""
+    return READINGS[name](value, sizes)
 
 
-def _explained(metric: Metric) -> str:
-    return (
-        f"<dt>{escape(metric.description)}</dt>"
-        f"<dd><code>{escape(metric.formula)}</code><br>{escape(_sentence(metric.sign))} "
-        f"Range: {escape(metric.range)}.</dd>"
-    )
+def _compared(value: float, above: str, below: str, equal: str) -> str:
+    """The sentence for a value above, below or at 0, with its size in percentage points."""
+    if abs(value) < NOTHING:
+        return equal
+    return (above if value > 0 else below).format(f"{abs(value) * 100:.1f}")
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def _distance(value: float, sentence: str) -> str:
+    """The sentence for a value that only grows with the difference, whichever group is favoured."""
+    return sentence if value >= NOTHING else "Both groups have the same label shares."
 
 
-def _percent(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}" if whole else "none"
+NOTHING = 0.00005  # what the page shows as 0.0000
 
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea;
-  --page: #f6f7f9; --card: #ffffff; --accent: #2563c9; --track: #e8ecf1; --warn: #a04a00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7ebf0; --soft: #9aa6b5; --line: #2e3742;
-  --page: #12161b; --card: #1a2027; --accent: #6ea3ff; --track: #2a323c; --warn: #f0a860; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
-h1 { margin: 0 0 1rem; font-size: 1.7rem; line-height: 1.2; }
-h2 { margin: 0 0 1rem; font-size: 1.15rem; }
-.kind { margin: 0; color: var(--soft); font-size: .85rem; letter-spacing: .04em; text-transform: uppercase; }
-.value { color: var(--accent); font-weight: 500; }
-section { margin-top: 1.25rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line);
-  border-radius: .6rem; overflow-x: auto; }
-.facts { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin: 0; }
-.facts dt { color: var(--soft); font-size: .85rem; }
-.facts dd { margin: 0; font-weight: 600; }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-table + table { margin-top: 1.25rem; }
-th, td { padding: .45rem .6rem; border-bottom: 1px solid var(--line); text-align: left; }
-tbody tr:last-child > * { border-bottom: 0; }
-thead th { color: var(--soft); font-size: .85rem; font-weight: 500; }
-tbody th { font-weight: 500; }
-.groups td, .groups thead th:not(:first-child), .number { text-align: right; }
-.number { white-space: nowrap; font-weight: 600; }
-.none { color: var(--warn); }
-.metrics td:last-child:not(.none) { width: 45%; min-width: 14rem; }
-.gauge { display: grid; grid-template-columns: 3rem 1fr 3rem; gap: .5rem; align-items: center;
-  color: var(--soft); font-size: .8rem; }
-.gauge span:first-child { text-align: right; }
-.gauge i { position: relative; height: .6rem; background: var(--track); border-radius: .3rem;
-  overflow: hidden; }
-.gauge b { position: absolute; top: 0; bottom: 0; background: var(--accent); }
-.gauge s { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--soft); }
-.glossary dt { margin-top: .8rem; font-weight: 600; }
-.glossary dd { margin: .15rem 0 0; color: var(--soft); }
-code { color: var(--ink); font-size: .9em; }
-"""
+READINGS: dict[str, Callable[[float, Counts], str]] = {
+    "CI": lambda _, sizes: (
+        f"{percent(sizes.facet_rows, sizes.facet_rows + sizes.other_rows)} of the rows belong to the facet."
+    ),
+    "DPL": lambda value, _: _compared(
+        value,
+        "The facet gets the positive label {} points less often than the rest.",
+        "The facet gets the positive label {} points more often than the rest.",
+        "The facet gets the positive label as often as the rest.",
+    ),
+    "CDDL": lambda value, _: _compared(
+        value,
+        "Among rows that are alike, the facet has {} points more of the rejected than of the accepted.",
+        "Among rows that are alike, the facet has {} points less of the rejected than of the accepted.",
+        "Among rows that are alike, the facet has as much of the rejected as of the accepted.",
+    ),
+    "TVD": lambda value, _: _distance(
+        value, f"{value:.1%} of one group's labels would have to change to be as the other's."
+    ),
+    "KS": lambda value, _: _distance(
+        value, f"The shares of one label value lie {value * 100:.1f} points apart."
+    ),
+    "LP": lambda value, _: _distance(
+        value, f"{value / math.sqrt(2):.1%} of the largest distance that is possible."
+    ),
+    "JS": lambda value, _: _distance(
+        value, f"{value / math.log(2):.1%} of the largest divergence that is possible."
+    ),
+    "KL": lambda value, _: _distance(
+        value, "It has no upper end: compare it with its bound, and with other days."
+    ),
+}

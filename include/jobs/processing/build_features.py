@@ -1,14 +1,19 @@
 """Turn the curated partition into what XGBoost reads, and keep the fitted transformer for inference.
 
     input  curated       *.parquet, as the cleaning job wrote it
-    output train         part-00000.csv: label first, then the features; no header (XGBoost's rule)
+           training      optional: *.parquet, rows of the same partition to learn from instead, perhaps
+                         with weights (sample_weight) or repeated, as the mitigation job wrote them
+    output train         part-00000.csv: label first, then the features; no header (XGBoost's rule). Where
+                         rows have weights, these stand between label and features (its csv_weights)
            validation    part-00000.csv: likewise
            test          part-00000.parquet: the raw rows held out, with key and label, for the evaluation
            transformer   transformer.json: fitted on the training rows only
-           report        features.json: the columns in order, rows and positive labels a split, digests
+           report        features.json: the columns in order, rows and positive labels a split, whether they
+                         are weighted, digests
 
 A row's split follows from a hash of its key: the same row falls in the same split in every run, whatever else
-lands with it and in whatever order.
+lands with it and in whatever order. Copies of a row have one key, so they lie in one split. The held-out rows
+are always the curated ones, each once and without a weight: a model is judged by rows as they come.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from jobs.processing.job import Job, JobError, run, say
 
 SPLITS = ("train", "validation", "test")
 ROW_ID = "row_id"  # what the cleaning job adds where rows have no natural key
+WEIGHT = "sample_weight"  # what the mitigation job adds
 
 
 def build_features(job: Job) -> None:
@@ -38,16 +44,19 @@ def build_features(job: Job) -> None:
     data, features = job.config["data"], job.config["features"]
     key = data["key"] or ROW_ID
     types = {column["name"]: column["type"] for column in data["columns"]}
-    table = read(job.inputs("curated", "*.parquet"))
-    rows = table.to_pandas()
     label = data["label"]["column"]
+    curated = read(job.inputs("curated", "*.parquet"))
+    learned = read(job.inputs("training", "*.parquet")) if job.has("training") else curated
     for column in (key, label):
-        if column not in rows.columns:
-            raise JobError(
-                f"{column}: no such column in the curated rows; they have {', '.join(rows.columns)}"
-            )
+        for table in (curated, learned):
+            if column not in table.column_names:
+                raise JobError(
+                    f"{column}: no such column in the curated rows; they have {', '.join(table.column_names)}"
+                )
+    table, split = divided(curated, learned, key, features["split"])
+    rows = table.to_pandas()
     positives = positive(rows[label], data["label"]["positive"])
-    split = assign(rows[key].astype(str), features["split"])
+    weights = weights_of(rows, split)
     counts = count(split, positives)
     check(counts, label, data["label"]["positive"], rows[label])
     say(f"{len(rows)} rows: " + ", ".join(f"{name} {counts[name]['rows']}" for name in SPLITS))
@@ -57,17 +66,20 @@ def build_features(job: Job) -> None:
         for name in ("train", "validation"):
             chosen = split == name
             write_csv(
-                job.output(name) / "part-00000.csv", positives[chosen], transformer.transform(rows[chosen])
+                job.output(name) / "part-00000.csv",
+                positives[chosen],
+                transformer.transform(rows[chosen]),
+                None if weights is None else weights[chosen],
             )
     except FeatureError as error:
         raise JobError(str(error)) from error
-    pq.write_table(
-        table.filter(pa.array((split == "test").tolist())), str(job.output("test") / "part-00000.parquet")
-    )
+    held_out = table.filter(pa.array(split == "test")).select(curated.column_names)
+    pq.write_table(held_out, str(job.output("test") / "part-00000.parquet"))
     (job.output("transformer") / "transformer.json").write_text(transformer.to_json(), encoding="utf-8")
     report = {
         "rows_in": len(rows),
         "splits": counts,
+        "weighted": weights is not None,
         "label": data["label"],
         "columns": transformer.outputs,
         "inputs": transformer.inputs,
@@ -85,6 +97,48 @@ def read(paths: Sequence[Path]) -> pa.Table:
     if not table.num_rows:
         raise JobError("the curated partition holds no rows")
     return table
+
+
+def divided(
+    curated: pa.Table, learned: pa.Table, key: str, shares: Mapping[str, Any]
+) -> tuple[pa.Table, npt.NDArray[np.str_]]:
+    """All rows and their splits: training and validation rows of ``learned``, held-out rows of ``curated``.
+
+    Raises JobError where ``learned`` has a key that the curated partition lacks: it was made from another.
+    """
+    keys = curated.column(key).to_pandas().astype(str)
+    split = assign(keys, shares)
+    if learned is curated:
+        return curated, split
+    keys_learned = learned.column(key).to_pandas().astype(str)
+    strange = keys_learned[~keys_learned.isin(keys)]
+    if len(strange):
+        raise JobError(
+            f"training: {len(strange)} rows are not of this partition, e.g. {key} {strange.iloc[0]}; "
+            "they were made from other curated rows"
+        )
+    split_learned = assign(keys_learned, shares)
+    kept, held_out = split_learned != "test", split == "test"
+    parts = [learned.filter(pa.array(kept)), curated.filter(pa.array(held_out))]
+    both = pa.concat_tables(parts, promote_options="default")  # held-out rows have no weight
+    return both, np.concatenate([split_learned[kept], split[held_out]])
+
+
+def weights_of(rows: pd.DataFrame, split: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
+    """What each row counts for; None where rows have no weights.
+
+    Raises JobError for a row to learn from whose weight is not a finite number from 0 on.
+    """
+    if WEIGHT not in rows.columns:
+        return None
+    weights: npt.NDArray[np.float64] = rows[WEIGHT].to_numpy(dtype=float)
+    wrong = (split != "test") & ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        raise JobError(
+            f"{WEIGHT}: {int(wrong.sum())} rows have no usable weight, e.g. {weights[wrong][0]}; "
+            "expected finite numbers from 0 on"
+        )
+    return weights
 
 
 def positive(labels: pd.Series, values: Sequence[Any]) -> npt.NDArray[np.bool_]:
@@ -142,9 +196,19 @@ def check(
             )
 
 
-def write_csv(path: Path, positives: npt.NDArray[np.bool_], features: npt.NDArray[np.float64]) -> None:
-    """Label first, no header; every number with as many digits as it takes to read back the same."""
+def write_csv(
+    path: Path,
+    positives: npt.NDArray[np.bool_],
+    features: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64] | None = None,
+) -> None:
+    """Label first, then the weight if there is one; every number with as many digits as read back the same.
+
+    No header.
+    """
     frame = pd.DataFrame(features)
+    if weights is not None:
+        frame.insert(0, "weight", weights)
     frame.insert(0, "label", positives.astype(int))
     frame.to_csv(path, header=False, index=False)
 

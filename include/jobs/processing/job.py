@@ -35,6 +35,10 @@ class Job:
     base: Path
     config: dict[str, Any]  # the resolved workflow file
 
+    def has(self, name: str) -> bool:
+        """Whether the job was given this input."""
+        return (self.base / "input" / name).is_dir()
+
     def input(self, name: str) -> Path:
         """The folder of an input. Raises JobError if it was not given to the job."""
         folder = self.base / "input" / name

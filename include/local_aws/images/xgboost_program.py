@@ -490,12 +490,9 @@ def train() -> None:
     say(f"local stand-in: XGBoost {xgboost.__version__}, single node training")
 
     names: list[str] = [name for name in ("train", "validation") if name in channels]
-    data = {
-        name: read_channel(
-            name, BASE / "input" / "data" / name, kind, name == "train" and bool(values.get("csv_weights"))
-        )
-        for name in names
-    }
+    # Of both channels, as the image does since it can cross-validate (1.3); before, of train alone.
+    weighted = kind == "csv" and bool(values.get("csv_weights"))
+    data = {name: read_channel(name, BASE / "input" / "data" / name, kind, weighted) for name in names}
     _check_labels(values.get("objective", ""), data)
     matrices = _matrices(data)
     for name in names:

@@ -204,6 +204,20 @@ def test_weights_count(lab: Lab) -> None:
     assert metrics(description)["train:error"] == pytest.approx(0.1, abs=1e-4)
 
 
+def test_weights_count_in_the_validation_channel_too(lab: Lab) -> None:
+    """Its second column is a weight, not a feature: else the two channels would differ in width."""
+    for name in ("train", "validation"):
+        lab.put(f"weighted-both/{name}/a.csv", "0,9,1,1\n1,1,1,1\n" * 50)
+    description = lab.run(
+        HyperParameters={**BINARY, "csv_weights": "1", "eval_metric": "error"},
+        InputDataConfig=[
+            channel(name, f"s3://{lab.bucket}/weighted-both/{name}/") for name in ("train", "validation")
+        ],
+    )
+    assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
+    assert metrics(description)["validation:error"] == pytest.approx(0.1, abs=1e-4)
+
+
 def test_missing_values_are_allowed(lab: Lab) -> None:
     lab.put("gaps/a.csv", "1,,0.5\n0,0.1,\n" * 50)
     description = lab.run(
