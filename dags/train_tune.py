@@ -4,21 +4,23 @@
 be served (model, transformer, inference program), and scores the held-out rows with that very archive. A
 model below the workflow's minimum goes no further.
 
-**Reads.** `train/`, `validation/`, `test/`, `transformer/` below `<workflow>/runs/<day>/prepare_transform/`
+**Reads.** `features.json`, `train/`, `validation/`, `test/`, `transformer/` below
+`<workflow>/runs/<day>/prepare_transform/`
 
 **Writes.** Below `<workflow>/runs/<day>/train_tune/`: `model/`, `evaluation/` (metrics, predictions,
 records for the smoke test), `serving/model.tar.gz`. Asset `<workflow>.model`.
 
 **Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
 
-**When it fails.** `train_model`, `evaluate_model`: the message is the job's own; its log is linked from the
-task. `check_quality`: the model is worse than the minimum in the workflow file; the message has both
-numbers.
+**When it fails.** `check_features`: `prepare_transform` of that day did not end well; run it first.
+`train_model`, `evaluate_model`: the message is the job's own; its log is linked from the task.
+`check_quality`: the model is worse than the minimum in the workflow file; the message has both numbers.
 """
 
 from airflow.sdk import DAG
 
 from aws_ml.dags import asset, common
+from aws_ml.operators.check_features import CheckFeaturesOperator
 from aws_ml.operators.check_quality import CheckQualityOperator
 from aws_ml.operators.processing_job import ProcessingJobOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
@@ -34,6 +36,7 @@ def train_tune(workflow: Workflow) -> DAG:
         publish_code = PublishCodeOperator(
             task_id="publish_code", bucket=BUCKET, prefix=paths.table("code"), config=workflow.resolved()
         )
+        check_features = CheckFeaturesOperator(task_id="check_features", bucket=BUCKET, key=paths.features)
         train_model = TrainingJobOperator(task_id="train_model", config=training_job.train_model(workflow))
         evaluate_model = ProcessingJobOperator(
             task_id="evaluate_model", config=processing_job.evaluate(workflow)
@@ -47,6 +50,7 @@ def train_tune(workflow: Workflow) -> DAG:
             outlets=[asset(workflow, "model")],
         )
 
+        check_features >> train_model
         [publish_code, train_model] >> evaluate_model >> check_quality
     return dag
 

@@ -2,8 +2,9 @@
 
 Source: "XGBoost hyperparameters" in the SageMaker developer guide, and the container's own check
 (aws/sagemaker-xgboost-container, algorithm_mode/hyperparameter_validation.py). Left out on purpose:
-``csv_weights``, ``_kfold`` and ``_num_cv_round``, which change the files that our features and
-evaluation jobs exchange with the training job; and what only distributed or GPU training reads.
+``csv_weights``, which follows from the data, as mitigation gives rows weights; ``_kfold`` and
+``_num_cv_round``, which change the files that our jobs exchange with the training job; and what only
+distributed or GPU training reads.
 """
 
 from __future__ import annotations

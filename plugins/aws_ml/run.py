@@ -101,6 +101,8 @@ def from_task(task_id: str, key: str | None = None) -> str:
 CODE_PREFIX = from_task("publish_code", "prefix")  # <workflow>/code/<sha256>/
 # The task `read_decision` says which rows were accepted.
 DATASET_URI = from_task("read_decision", "uri")
+# The task `check_features` says whether the rows to learn from have weights.
+CSV_WEIGHTS = "{{ ti.xcom_pull(task_ids='check_features')['weighted'] | int }}"
 # The task `train_model` says where SageMaker put the model's archive.
 MODEL_URI = from_task("train_model", "model_uri")
 
@@ -262,7 +264,10 @@ class Paths:
         return f"{self.stage('prepare_transform')}transformer/"
 
     def split(self, name: str) -> str:
-        """``train`` and ``validation``: CSV, label first, no header; ``test``: raw Parquet."""
+        """``train`` and ``validation``: CSV, label first, no header; ``test``: raw Parquet.
+
+        Where rows have weights, these are the second column of the CSV.
+        """
         return f"{self.stage('prepare_transform')}{name}/"
 
     # train_tune

@@ -24,7 +24,7 @@ class CheckFeaturesOperator(AwsBaseOperator[S3Hook]):
 
     :param bucket: bucket of the report (templated)
     :param key: key of `features.json` (templated)
-    :return: ``{"rows": {split: rows}, "columns": count, "transformer_digest"}``
+    :return: ``{"rows": {split: rows}, "columns": count, "weighted", "transformer_digest"}``
     """
 
     aws_hook_class = S3Hook
@@ -44,6 +44,7 @@ class CheckFeaturesOperator(AwsBaseOperator[S3Hook]):
             small = {
                 "rows": {split: report["splits"][split]["rows"] for split in SPLITS},
                 "columns": len(report["columns"]),
+                "weighted": bool(report["weighted"]),
                 "transformer_digest": report["transformer_digest"],
             }
         except (KeyError, TypeError) as error:

@@ -6,14 +6,17 @@ from typing import Any
 
 from aws_ml import run
 from aws_ml.hyperparameters import as_text
-from aws_ml.run import ROLE_ARN
+from aws_ml.run import CSV_WEIGHTS, ROLE_ARN
 from aws_ml.schema import Workflow
 
 STAGE = "train_tune"
 
 
-def train_model(workflow: Workflow) -> dict[str, Any]:
-    """``sagemaker.CreateTrainingJob`` in algorithm mode: CSV channels with the label first and no header."""
+def train_model(workflow: Workflow, csv_weights: str = CSV_WEIGHTS) -> dict[str, Any]:
+    """``sagemaker.CreateTrainingJob`` in algorithm mode: CSV channels with the label first and no header.
+
+    :param csv_weights: ``1``: the second column of the channels holds weights; ``0``: it is a feature
+    """
     paths, training = workflow.paths, workflow.training
     return {
         "TrainingJobName": "{{ job_name('train') }}",
@@ -21,7 +24,10 @@ def train_model(workflow: Workflow) -> dict[str, Any]:
             "TrainingImage": run.image("xgboost", training.image_version),
             "TrainingInputMode": "File",
         },
-        "HyperParameters": {name: as_text(value) for name, value in training.hyperparameters.items()},
+        "HyperParameters": {
+            **{name: as_text(value) for name, value in training.hyperparameters.items()},
+            "csv_weights": csv_weights,
+        },
         "InputDataConfig": [
             csv_channel(name, paths.uri(paths.split(name))) for name in ("train", "validation")
         ],

@@ -10,9 +10,10 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from aws_ml.schema import Workflow
 
-XCOMS: dict[str, dict[str, str]] = {
+XCOMS: dict[str, dict[str, Any]] = {
     "publish_code": {"prefix": f"loan_approval/code/{'a' * 64}/"},
     "read_decision": {"uri": "s3://local-ml/loan_approval/curated/dt=2026-01-15/"},
+    "check_features": {"weighted": False},
     "train_model": {"model_uri": "s3://local-ml/w/runs/2026-01-15/train_tune/model/t/output/model.tar.gz"},
     "create_model": {"name": "loan-approval-model-20260115-abcdef-01234567"},
     "create_endpoint_config": {"name": "loan-approval-config-20260115-abcdef-01234567"},

@@ -56,6 +56,7 @@ GRAPHS = {
     },
     "train_tune": {
         "publish_code": {"evaluate_model"},
+        "check_features": {"train_model"},
         "train_model": {"evaluate_model"},
         "evaluate_model": {"check_quality"},
         "check_quality": set(),

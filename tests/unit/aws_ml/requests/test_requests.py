@@ -17,7 +17,7 @@ from aws_ml.requests import glue_job, model, processing_job, training_job
 from aws_ml.schema import Workflow
 from aws_ml.workflow import load_workflows
 from tests.support.aws_model import faults
-from tests.unit.aws_ml.rendering import rendered
+from tests.unit.aws_ml.rendering import XCOMS, rendered
 
 ROOT = Path(__file__).parents[4]
 LOADED = load_workflows([ROOT / "include" / "workflows", ROOT / "tests" / "workflows"])
@@ -129,6 +129,28 @@ def test_hyperparameters_travel_as_texts() -> None:
     body = training_job.train_model(LOADED["loan_approval"])
     assert body["HyperParameters"]["num_round"] == "200"
     assert body["HyperParameters"]["eta"] == "0.1"
+
+
+@pytest.mark.parametrize(("weighted", "expected"), [(False, "0"), (True, "1")])
+def test_training_is_told_whether_the_second_column_is_a_weight(
+    monkeypatch: pytest.MonkeyPatch, weighted: bool, expected: str
+) -> None:
+    monkeypatch.setitem(XCOMS, "check_features", {"weighted": weighted})
+    workflow = LOADED["loan_approval"]
+    body = rendered(workflow, training_job.train_model(workflow))
+    assert body["HyperParameters"]["csv_weights"] == expected
+
+
+def test_a_model_is_judged_by_the_curated_rows_whatever_it_learned_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mitigated = "s3://local-ml/loan_approval/runs/2026-01-15/ingest_analyze/mitigation/data/"
+    monkeypatch.setitem(XCOMS, "read_decision", {"uri": mitigated})
+    workflow = LOADED["loan_approval"]
+    body = rendered(workflow, processing_job.build_features(workflow))
+    read = {each["InputName"]: each["S3Input"]["S3Uri"] for each in body["ProcessingInputs"]}
+    assert read["training"] == mitigated
+    assert read["curated"] == "s3://local-ml/loan_approval/curated/dt=2026-01-15/"
 
 
 def test_the_cleaning_job_is_told_where_to_read_and_write() -> None:
