@@ -87,6 +87,7 @@ CREATE MACRO trino_iso8601(x DATE) AS strftime(x, '%Y-%m-%d'),
     (x TIMESTAMPTZ) AS strftime(timezone('UTC', x), '%Y-%m-%dT%H:%M:%S.%g') || 'Z';
 
 -- Numbers.
+CREATE MACRO trino_other_hash(x) AS CASE WHEN x IS NOT NULL THEN hash(x, 1) END;
 CREATE MACRO trino_width_bucket(x, low, high, n) AS
     CASE WHEN low < high THEN
         CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1

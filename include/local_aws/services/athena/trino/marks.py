@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -56,16 +55,23 @@ def _is_marked(node: exp.Expr, is_typed: Callable[[str], bool]) -> bool:
 def ready(marks: dict[int, list[exp.Expr]], known: dict[int, list[DuckType]]) -> frozenset[int]:
     """The marks whose operands, and the relations those come from, are all resolved."""
     open_marks = {number for number in marks if number not in known}
-    unresolved = {id(node) for number in open_marks for node in marks[number]}
-
-    def is_open(part: exp.Expr, *, but: exp.Expr | None = None) -> bool:
-        return any(id(node) in unresolved and node is not but for node in part.walk())
+    # What holds an open mark, itself not counted: looked up instead of searched for, node by node.
+    unresolved, holders = set(), set()
+    for number in open_marks:
+        for node in marks[number]:
+            unresolved.add(id(node))
+            outer = node.parent
+            while outer is not None and id(outer) not in holders:
+                holders.add(id(outer))
+                outer = outer.parent
 
     ready = frozenset(
         number
         for number in open_marks
-        if not is_open(marks[number][0], but=marks[number][0])
-        and not any(is_open(source) for source in _sources(marks[number][0]))
+        if id(marks[number][0]) not in holders
+        and not any(
+            id(source) in holders or id(source) in unresolved for source in _sources(marks[number][0])
+        )
     )
     if not ready:  # recursive queries refer to themselves; then the order does not matter
         return frozenset(open_marks)
@@ -109,34 +115,24 @@ def bind(
 ) -> dict[int, list[DuckType]]:
     """The types of the operands of the marks in ``wave``. Raises QueryFailed and duckdb.Error."""
     found = connection.execute("SELECT json_serialize_plan(?, optimize := false)", [text]).fetchone()
-    # DuckDB writes infinities and NaN in its own words, which are no JSON.
-    plan = (
-        json.loads(re.sub(r":-?(?:nan|inf)\b", ":null", found[0], flags=re.I)) if found else {"error": True}
-    )
-    if plan.get("error"):
+    plan: str = found[0] if found else '{"error":true}'
+    if plan.startswith('{"error":true'):
         # json_serialize_plan words errors differently; binding the text plainly gives the usual message.
         connection.execute(f"EXPLAIN {text}")
-        raise not_supported(f"a construct of this query: {plan.get('error_message', 'it cannot be bound')}")
+        message = json.loads(plan).get("error_message", "it cannot be bound")
+        raise not_supported(f"a construct of this query: {message}")
     told: dict[int, dict[int, DuckType]] = {}
-    for field in _fields(plan):
-        if matched := re.fullmatch(r"m(\d+)_(\d+)", field["first"]):
-            told.setdefault(int(matched[1]), {})[int(matched[2])] = from_plan(field["second"])
+    decoder = json.JSONDecoder()
+    # A plan is megabytes of which only these fields matter. In a text of the user's, quotes are escaped.
+    for field in re.finditer(r'"first":"m(\d+)_(\d+)","second":', plan):
+        types = told.setdefault(int(field[1]), {})
+        if int(field[2]) not in types:
+            types[int(field[2])] = from_plan(decoder.raw_decode(plan, field.end())[0])
     answer = {number: [types[place_] for place_ in sorted(types)] for number, types in told.items()}
     for number in wave - answer.keys():
         # An operand that DuckDB dropped from the plan, e.g. below EXISTS: its type does not matter there.
         answer[number] = [DuckType("UNKNOWN")] * len(operands(marks[number][0]))
     return answer
-
-
-def _fields(part: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(part, dict):
-        if "child_types" in part:
-            yield from (field for field in part["child_types"] if isinstance(field, dict))
-        for inner in part.values():
-            yield from _fields(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from _fields(inner)
 
 
 def operands(node: exp.Expr) -> list[exp.Expr]:

@@ -31,8 +31,11 @@ FUNCTIONS: dict[str, Function] = {
     "bitwise_and_agg": Function("bit_and({0})@", 1, 1, aggregate=True),
     "bitwise_or_agg": Function("bit_or({0})@", 1, 1, aggregate=True),
     "bitwise_xor_agg": Function("bit_xor({0})@", 1, 1, aggregate=True),
-    # Exact, which lies within the error that Trino promises.
-    "approx_distinct": Function("count(DISTINCT {0})@", 1, 2, aggregate=True),
+    # The mean of two independent sketches: the standard error of one is 3 %, of two 2.2 %; Trino says 2.3 %.
+    "approx_distinct": Function(
+        "((approx_count_distinct({0})@ + approx_count_distinct(trino_other_hash({0}))@ + 1) // 2)",
+        1, 2, aggregate=True,
+    ),
     "approx_most_frequent": Function(
         "trino_map(list_transform(list_sort(list_transform(map_entries(histogram({1})@),"
         " lambda e__: row(-CAST(e__.value AS BIGINT), e__.key)))[1:{0}],"
