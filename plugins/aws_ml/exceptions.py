@@ -38,6 +38,10 @@ class ImageUnknown(AwsMlError):
     """include/workflows/images.json has no such container image."""
 
 
+class StatementTooLong(AwsMlError):
+    """A statement of the exploration is longer than Athena takes: the workflow has too many columns."""
+
+
 class ReportInvalid(AwsMlError):
     """A report that a job wrote cannot be read as what it should be."""
 

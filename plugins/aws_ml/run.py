@@ -174,8 +174,32 @@ class Paths:
 
     @property
     def statistics(self) -> str:
-        """Athena's description of the partition, one CSV a query execution, one row a column."""
+        """What Athena found out about the partition; one folder a statement."""
         return f"{self.stage('ingest_analyze')}statistics/"
+
+    def statement(self, name: str) -> str:
+        """The results of one statement of the exploration, a CSV a query execution."""
+        return f"{self.statistics}{name}/"
+
+    @property
+    def profile(self) -> str:
+        """The prefix of ``profile.json`` and ``profile.html``."""
+        return f"{self.stage('ingest_analyze')}profile/"
+
+    @property
+    def profile_facts(self) -> str:
+        """All that is known about the partition, for machines; the next day's profile is compared with it."""
+        return f"{self.profile}profile.json"
+
+    @property
+    def profile_report(self) -> str:
+        """The same for people, one page that needs nothing else."""
+        return f"{self.profile}profile.html"
+
+    @property
+    def profile_sources(self) -> str:
+        """The manifest of what the profile job reads: results, and the previous profile if there is one."""
+        return f"{self.profile}sources.json"
 
     @property
     def quality(self) -> str:

@@ -169,6 +169,38 @@ class Bias(Part):
     max_runtime_seconds: Annotated[int, Field(ge=1, le=604800)]  # Clarify's limit
 
 
+class Outliers(Part):
+    """Which numbers lie far from the others."""
+
+    iqr_factor: Annotated[float, Field(gt=0)]  # beyond a quartile by so many interquartile ranges
+    z_score: Annotated[float, Field(gt=0)]  # from the mean by more than so many standard deviations
+
+
+class Alerts(Part):
+    """From where on the profile report points at something; shares are of the partition's rows."""
+
+    missing_share: Share
+    dominant_share: Share  # of the most frequent value: nearly constant
+    categories: Positive  # more distinct values in a categorical column
+    skewness: Annotated[float, Field(gt=0)]  # without its sign
+    outlier_share: Share  # by either rule
+    correlation: Share  # of two columns, without its sign
+    leakage_auc: Annotated[float, Field(ge=0.5, le=1)]  # of the label told from this column alone
+    near_duplicate_share: Share
+    minority_share: Share  # of the rarer label: imbalance
+    drift_psi: Annotated[float, Field(gt=0)]  # population stability index against the previous partition
+
+
+class Profile(Part):
+    """How the partition is explored and reported."""
+
+    bins: Annotated[int, Field(ge=2, le=200)]  # of a histogram
+    values: Annotated[int, Field(ge=1, le=10000)]  # most frequent values kept of a categorical column
+    correlation_columns: Annotated[int, Field(ge=2, le=60)]  # more would not fit into one statement
+    outliers: Outliers
+    alerts: Alerts
+
+
 class Cleaning(Part):
     """The Glue job that turns landing files into the curated partition."""
 
@@ -289,6 +321,7 @@ class Workflow(Part):
     bias: Bias
     cleaning: Cleaning
     quality: Quality
+    profile: Profile
     features: Features
     processing: Processing
     training: Training

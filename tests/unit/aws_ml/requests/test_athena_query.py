@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from aws_ml.exceptions import StatementTooLong
 from aws_ml.requests import athena_query
+from aws_ml.schema import Workflow
 from aws_ml.workflow import load_workflow
 from tests.unit.aws_ml.rendering import rendered
 
@@ -63,10 +66,66 @@ def test_only_numbers_are_averaged() -> None:
     assert 'avg(CAST("purpose"' not in text
 
 
-@pytest.mark.parametrize("name", ["create_curated", "add_partition", "describe_partition"])
-def test_the_first_line_says_what_a_row_is(name: str) -> None:
-    text = (ROOT / "include" / "sql" / "ingest_analyze" / f"{name}.sql").read_text()
-    assert re.match(r"(-- One row is|\{# No result:) ", text)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "include" / "sql").rglob("*.sql")), ids=lambda each: each.stem
+)
+def test_the_first_line_says_what_a_row_is(file: Path) -> None:
+    assert re.match(r"(-- One row is|\{# No result:) ", file.read_text())
+
+
+def explored(workflow: Workflow) -> dict[str, list[str]]:
+    """The statements of the exploration, by their folder."""
+    found: dict[str, list[str]] = {}
+    for body in rendered(workflow, athena_query.explore(workflow)):
+        location = str(body["ResultConfiguration"]["OutputLocation"])
+        found.setdefault(location.removesuffix("/").rpartition("/")[2], []).append(str(body["QueryString"]))
+    return found
+
+
+@pytest.mark.parametrize("workflow", [LOAN, CENSUS], ids=lambda each: each.name)
+def test_the_exploration_scans_the_table_seldom(workflow: Workflow) -> None:
+    scans = {
+        name: sum(text.count('"curated"') for text in texts) for name, texts in explored(workflow).items()
+    }
+    assert scans == {
+        "measure_numbers": 2,
+        "count_values": 1,
+        "correlate_numbers": 1,
+        "rate_by_facet": 1,
+        "find_near_duplicates": 1,
+    }
+
+
+def wide(columns: int, name_length: int) -> Workflow:
+    """The loan workflow with so many more numbers."""
+    document = LOAN.resolved()
+    for number in range(columns):
+        name = f"c{number:05d}".ljust(name_length, "x")
+        document["data"]["columns"].append({"name": name, "type": "number"})
+    return Workflow.model_validate_json(json.dumps(document))
+
+
+def test_a_wide_table_is_explored_in_statements_that_athena_takes() -> None:
+    """Hundreds of columns with the longest names; each is read by one statement of a kind."""
+    statements = explored(wide(600, 63))
+    assert len(statements["measure_numbers"]) == 7
+    for name in (f"c{number:05d}" for number in range(600)):
+        assert sum(name in text for text in statements["measure_numbers"]) == 1
+    texts = [text for texts in statements.values() for text in texts]
+    assert max(len(text.encode()) for text in texts) <= 262_144  # Athena's quota for a query string
+
+
+def test_a_table_that_is_too_wide_is_refused_by_name() -> None:
+    with pytest.raises(StatementTooLong, match=r"find_near_duplicates of loan_approval has \d+,\d+ bytes"):
+        athena_query.explore(wide(5000, 63))
+
+
+def test_values_of_the_workflow_file_are_quoted() -> None:
+    document = LOAN.resolved()
+    document["bias"]["facets"][0]["values"] = ["o'hara"]
+    document["data"]["label"] = {"column": "purpose", "positive": ["it's", 'a "home"']}
+    statements = explored(Workflow.model_validate_json(json.dumps(document)))
+    assert """"purpose" IN ('it''s', 'a "home"')""" in statements["rate_by_facet"][0]
 
 
 def test_quotes_in_names_and_texts_are_doubled() -> None:
