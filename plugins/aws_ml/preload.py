@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterable
 from importlib import import_module
-from pkgutil import walk_packages
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 import botocore
@@ -26,6 +28,7 @@ import botocore.session
 
 SERVICES = ("s3", "sts", "iam", "logs", "glue", "athena", "sagemaker", "sagemaker-runtime")
 NO_KEYS = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+PAGES = "aws_ml.reports"
 # What DAG files use beside our own package.
 OTHERS = ("airflow.providers.standard.operators.empty", "airflow.providers.standard.operators.trigger_dagrun")
 
@@ -39,10 +42,7 @@ def preload() -> None:
 
 def import_code() -> None:
     """Import all that DAG files import, and read the workflow files, which are then known by their text."""
-    import aws_ml
-
-    for module in walk_packages(aws_ml.__path__, "aws_ml."):
-        import_module(module.name)
+    import_modules(import_module("aws_ml"))
     for name in OTHERS:
         import_module(name)
     from aws_ml.workflow import load_workflows
@@ -50,7 +50,17 @@ def import_code() -> None:
     load_workflows()
 
 
-def share_models() -> None:
+def import_modules(package: ModuleType) -> None:
+    """All modules of a package and of those within it, but for the pages, which the API server alone serves:
+    they would bring FastAPI into every fork."""
+    for found in iter_modules(package.__path__, f"{package.__name__}."):
+        if found.name != PAGES:
+            module = import_module(found.name)
+            if found.ispkg:
+                import_modules(module)
+
+
+def share_models(services: Iterable[str] = SERVICES) -> None:
     """Let all botocore sessions of this process, and of its forks, read AWS's models from one place."""
     loader = botocore.loaders.create_loader(os.environ.get("AWS_DATA_PATH"))
 
@@ -59,6 +69,6 @@ def share_models() -> None:
 
     botocore.register_initializer(share)
     session = botocore.session.get_session()
-    for service in SERVICES:
+    for service in services:
         # A client reads more than the model: endpoints, rules, retries. With keys given, it looks for none.
         session.create_client(service, region_name="us-east-1", **NO_KEYS)

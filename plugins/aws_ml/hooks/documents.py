@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,16 +23,27 @@ def read_json(access: AwsAccess, bucket: str, key: str) -> Any:
     :raises ReportMissing: there is no such object
     :raises ReportInvalid: it is too large for a report, or not JSON
     """
+    data, _ = get_object(client_for(access, "s3"), bucket, key)
+    return parse_json(data, f"s3://{bucket}/{key}")
+
+
+def get_object(client: Any, bucket: str, key: str) -> tuple[bytes, datetime]:
+    """The bytes of a report, and when it was written.
+
+    :raises ReportMissing: there is no such object
+    :raises ReportInvalid: it is too large for a report
+    """
     uri = f"s3://{bucket}/{key}"
     try:
-        answer = client_for(access, "s3").get_object(Bucket=bucket, Key=key)
+        answer = client.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error_code(error) in ("NoSuchKey", "404"):
             raise ReportMissing(f"There is no {uri}.") from error
         raise
-    if answer["ContentLength"] > MAX_BYTES:
-        raise ReportInvalid(f"{uri} has {answer['ContentLength']} bytes.")
-    return parse_json(answer["Body"].read(), uri)
+    with closing(answer["Body"]) as body:
+        if answer["ContentLength"] > MAX_BYTES:
+            raise ReportInvalid(f"{uri} has {answer['ContentLength']} bytes.")
+        return body.read(), answer["LastModified"]
 
 
 def parse_json(data: bytes, uri: str) -> Any:
@@ -40,7 +53,7 @@ def parse_json(data: bytes, uri: str) -> Any:
     """
     try:
         return json.loads(data, parse_constant=_refuse)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportInvalid(f"{uri} is not JSON: {error}") from error
 
 

@@ -54,3 +54,18 @@ def test_after_it_neither_clients_nor_dag_files_read_anything(tmp_path: Any) -> 
     without = watched("", tmp_path)
     assert any("sagemaker" in path for path in without["read"])
     assert "aws_ml.operators.processing_job" in without["imported"]
+
+
+def test_the_pages_stay_with_the_api_server(tmp_path: Any) -> None:
+    """Nor does what serves them come into the process that every task is a fork of."""
+    program = """
+import json, sys
+from aws_ml.preload import preload; preload()
+print(json.dumps(sorted(name for name in sys.modules if name.startswith("aws_ml.reports"))))
+print("airflow.api_fastapi.core_api.security" in sys.modules)
+"""
+    environment = os.environ | {"PYTHONPATH": "plugins", "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-2:] == ["[]", "False"]

@@ -1,0 +1,16 @@
+"""The sections of the report page, in its order. A new one is a module, its template, and a line here."""
+
+from __future__ import annotations
+
+from aws_ml.reports.section import Section
+from aws_ml.reports.sections import bias, deployment, features, mitigation, model, profile, rows
+
+SECTIONS: tuple[Section, ...] = (
+    rows.SECTION,
+    profile.SECTION,
+    bias.SECTION,
+    mitigation.SECTION,
+    features.SECTION,
+    model.SECTION,
+    deployment.SECTION,
+)

@@ -1,0 +1,136 @@
+"""Documents as the jobs and tasks of one run write them, small, for tests of what reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def verdict(metric: str, value: float | None, finding: str, **more: Any) -> dict[str, Any]:
+    """One metric of one group."""
+    return {
+        "facet": "sex",
+        "group": "sex = female",
+        "metric": metric,
+        "value": value,
+        "minimum": -0.15,
+        "maximum": 0.15,
+        "minimum_origin": f"loan_approval.yaml: bias.thresholds.{metric}.minimum",
+        "maximum_origin": f"loan_approval.yaml: bias.thresholds.{metric}.maximum",
+        "finding": finding,
+        "sentence": f"{metric} for sex = female is {finding}.",
+        **more,
+    }
+
+
+CLEANING: dict[str, Any] = {
+    "rows_in": 5000,
+    "curated": 4925,
+    "quarantined": 50,
+    "duplicates": 25,
+    "files": [{"key": "applications-1.csv", "rows": 5000}],
+    "reasons": {"age: not a number": 30, "sex: not one of female, male": 20},
+}
+FIRST_LAYOUT: dict[str, Any] = {
+    "overall": "stop",
+    "summary": "Stopped: 1 of 2 bounded metrics are beyond their bounds or not computable.",
+    "metrics": [verdict("DPL", 0.24, "above"), verdict("CDDL", 0.05, "within")],
+}
+BANDS = [
+    {"minimum": -0.15, "maximum": 0.15, "beyond": "ask"},
+    {"minimum": -0.45, "maximum": 0.45, "beyond": "stop"},
+]
+DECISION: dict[str, Any] = {
+    "version": "2",
+    "outcome": "accepted",
+    "summary": "To be mitigated: 1 of 2 bounded metrics is beyond bounds. After mitigation: Accepted.",
+    "decided_at": "2026-02-10T06:00:00+00:00",
+    "dataset": {"uri": "s3://contract/loan_approval/runs/2026-01-15/ingest_analyze/mitigation/data/"},
+    "rounds": [
+        {
+            "data": "curated",
+            "way": "ask",
+            "summary": "A person is asked.",
+            "metrics": [
+                verdict(
+                    "DPL",
+                    0.24,
+                    "above",
+                    way="ask",
+                    bands=BANDS,
+                ),
+                verdict("CDDL", 0.05, "within", way="accept"),
+            ],
+            "answer": {
+                "choice": "Mitigate",
+                "reason": "Known since February",
+                "by": {"id": "7", "name": "Ada"},
+                "at": "2026-02-10T05:00:00+00:00",
+                "timed_out": False,
+            },
+        },
+        {
+            "data": "mitigated",
+            "way": "accept",
+            "summary": "Accepted.",
+            "metrics": [
+                verdict("DPL", 0.0123, "within", way="accept", bands=BANDS),
+                verdict("CDDL", 0.01, "within", way="accept"),
+            ],
+            "answer": None,
+        },
+    ],
+    "mitigation": {"method": "reweighing"},
+}
+FEATURES: dict[str, Any] = {
+    "rows_in": 30,
+    "splits": {name: {"rows": 10, "positives": 5} for name in ("train", "validation", "test")},
+    "label": {"column": "approved", "positive": [1]},
+    "columns": ["age", "age*income", "income", "region=north", "region=south"],
+    "inputs": ["age", "income", "region"],
+    "transformer_digest": "3113e455",
+}
+EVALUATION: dict[str, Any] = {
+    "metrics": {"log_loss": 0.4597, "auc": 0.8507, "f1": None},
+    "confusion": {"true_positive": 4, "false_positive": 1, "true_negative": 4, "false_negative": 1},
+    "rows": 10,
+    "positives": 5,
+    "threshold": 0.5,
+}
+DEPLOYMENT: dict[str, Any] = {
+    "endpoint": "loan-approval",
+    "endpoint_config": "loan-approval-config",
+    "model": "loan-approval-model",
+    "status": "InService",
+    "variants": [{"name": "AllTraffic", "instances": 1, "weight": 1.0}],
+    "records": [
+        {
+            "key": "A1",
+            "request": {"age": 37.0},
+            "response": {"score": 0.25, "label": 0},
+            "score": 0.25,
+            "expected": 0.25,
+            "equal": True,
+        }
+    ],
+}
+PROFILE: dict[str, Any] = {
+    "rows": 4925,
+    "columns": 14,
+    "alerts": [{"level": "serious", "columns": ["income"], "says": "is skewed"}],
+}
+MITIGATION: dict[str, Any] = {"method": "reweighing", "rows_in": 4925, "rows_out": 4925}
+PAGE = "<!doctype html><title>A job's page</title><h1>A job's page</h1>"
+
+DOCUMENTS: dict[str, Any] = {
+    "ingest_analyze/cleaning.json": CLEANING,
+    "ingest_analyze/profile/profile.json": PROFILE,
+    "ingest_analyze/profile/profile.html": PAGE,
+    "ingest_analyze/decision.json": DECISION,
+    "ingest_analyze/bias/report.html": PAGE,
+    "ingest_analyze/mitigation/mitigation.json": MITIGATION,
+    "ingest_analyze/mitigation/report.html": PAGE,
+    "ingest_analyze/mitigation/bias/report.html": PAGE,
+    "prepare_transform/features.json": FEATURES,
+    "train_tune/evaluation/evaluation.json": EVALUATION,
+    "deploy_manage/deployment.json": DEPLOYMENT,
+}

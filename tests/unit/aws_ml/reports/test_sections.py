@@ -1,0 +1,206 @@
+"""What each section makes of its documents, as jobs write them and as nobody should."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aws_ml.reports import page
+from aws_ml.reports.section import Broken, Material, Section, Tone
+from aws_ml.reports.sections import SECTIONS, bias, features
+from aws_ml.reports.shelf import Document, Kind
+from aws_ml.run import STAGES
+from aws_ml.workflow import load_workflows
+from tests.support.run_documents import DECISION, DEPLOYMENT, DOCUMENTS, EVALUATION, FEATURES, FIRST_LAYOUT
+
+WORKFLOW = load_workflows()["loan_approval"]
+ALL = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
+
+
+def material(section: Section, content: Any) -> Material:
+    """What a section sees when all of its documents have this content."""
+    document = Document("s3://b/k.json", Kind.THERE, content=content)
+    return Material(WORKFLOW, dict.fromkeys(section.documents, document))
+
+
+def own_document(section: Section) -> Any:
+    """The section's document as a run writes it."""
+    key = next(iter(section.documents.values()))(WORKFLOW.paths)
+    return DOCUMENTS[key.partition("/runs/")[2].partition("/")[2]]
+
+
+def shown(section: Section, content: Any) -> str:
+    """The section's HTML."""
+    view = section.view(material(section, content))
+    assert view is not None
+    return page.environment().get_template(f"{section.name}.html").render(values=view.values)
+
+
+def complaint(section: Section, content: Any) -> str | None:
+    """Why the section is broken, if it is."""
+    try:
+        shown(section, content)
+    except Broken as error:
+        return str(error)
+    return None
+
+
+@ALL
+def test_a_section_belongs_to_a_stage_and_shows_its_document(section: Section) -> None:
+    assert section.stage in STAGES
+    assert all(entry.key.startswith(f"{section.stage}/") for entry in section.pages)
+    assert shown(section, own_document(section)).strip()
+
+
+@ALL
+def test_a_document_that_is_not_there_is_no_section(section: Section) -> None:
+    missing = Document("s3://b/k.json", Kind.MISSING, "Not made by this run.")
+    assert section.view(Material(WORKFLOW, dict.fromkeys(section.documents, missing))) is None
+
+
+@ALL
+@pytest.mark.parametrize("content", [None, [], "text", 7, True])
+def test_another_kind_of_json_is_broken(section: Section, content: Any) -> None:
+    with pytest.raises(Broken, match=r"s3://b/k\.json is not as expected"):
+        section.view(material(section, content))
+
+
+@ALL
+def test_a_missing_key_is_named_or_not_needed(section: Section) -> None:
+    """Never an error of the program: what is required says so, and without the rest the section is shown."""
+    document = own_document(section)
+    for key in document:
+        less = {name: value for name, value in document.items() if name != key}
+        says = complaint(section, less)
+        assert says is None or key in says
+
+
+HOSTILE = [
+    "</td><script>alert(1)</script>",
+    "\"' onload='x",
+    "&amp;",
+    "\ud800",
+    "x" * 5_000,
+    "{{ 7*7 }}",
+    "\0",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(HOSTILE),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(HOSTILE), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def paths(document: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document."""
+    inner = (
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
+    )
+    return [above, *(path for key, value in inner for path in paths(value, (*above, key)))]
+
+
+def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The document with another value at one place."""
+    if not path:
+        return value
+    copied = dict(document) if isinstance(document, dict) else list(document)
+    copied[path[0]] = replaced(document[path[0]], path[1:], value)
+    return copied
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_whatever_stands_anywhere_in_a_document_is_shown_as_text_or_named_as_broken(
+    data: st.DataObject,
+) -> None:
+    section = data.draw(st.sampled_from(SECTIONS))
+    document = own_document(section)
+    changed = replaced(document, data.draw(st.sampled_from(paths(document))), data.draw(JSON))
+    says = complaint(section, changed)
+    if says is not None:
+        assert len(says) < 3_000
+        return
+    html = shown(section, changed)
+    assert "<script" not in html
+    assert "onload='x" not in html
+    assert "x" * 2_500 not in html
+    html.encode(errors="replace")
+
+
+class TestBias:
+    def test_the_first_layout_is_one_round(self) -> None:
+        view = bias.view(material(bias.SECTION, FIRST_LAYOUT))
+        assert view is not None
+        assert view.values["heads"] == ["Value"]
+        assert view.tile is not None
+        assert (view.tile.value, view.tile.tone) == ("Stopped", Tone.BAD)
+
+    def test_two_rounds_stand_side_by_side_and_the_last_one_counts(self) -> None:
+        view = bias.view(material(bias.SECTION, DECISION))
+        assert view is not None
+        assert view.values["heads"] == ["Before", "After"]
+        dpl = view.values["groups"]["sex = female"][0]
+        assert [verdict.value for verdict in dpl.verdicts] == [0.24, 0.0123]
+        assert dpl.last.tone is Tone.GOOD
+
+    def test_both_ends_of_one_key_are_named_once(self) -> None:
+        dpl = bias.Decision.model_validate(DECISION).rounds[0].metrics[0]
+        assert dpl.origins == ["loan_approval.yaml: bias.thresholds.DPL"]
+
+    def test_a_metric_without_a_number_says_why(self) -> None:
+        verdict = FIRST_LAYOUT["metrics"][0] | {
+            "value": None,
+            "finding": "not computable",
+            "sentence": "DPL is not computable: no rows.",
+        }
+        html = shown(bias.SECTION, FIRST_LAYOUT | {"metrics": [verdict]})
+        assert "no rows" in html
+        assert "has no value, not computable" in html
+
+    def test_an_open_decision_is_not_shown_as_accepted(self) -> None:
+        view = bias.view(
+            material(bias.SECTION, DECISION | {"outcome": None, "decided_at": None, "dataset": None})
+        )
+        assert view is not None
+        assert view.tile is not None
+        assert (view.tile.value, view.tile.tone) == ("Open", Tone.CARE)
+
+
+def test_features_stand_with_the_column_that_they_are_made_of() -> None:
+    """The longest name wins: `income_b=x` is of `income_b`, not of `income`."""
+    document = FEATURES | {
+        "columns": ["income", "income*age", "income_b=x", "odd"],
+        "inputs": ["income", "income_b"],
+    }
+    made = features.made_of(features.Features.model_validate(document))
+    assert made == [("income", ["income", "income*age"]), ("income_b", ["income_b=x"]), ("", ["odd"])]
+
+
+def test_a_model_below_the_minimum_and_a_wrong_answer_are_bad() -> None:
+    sections = {section.name: section for section in SECTIONS}
+    minimum = WORKFLOW.evaluation.minimum
+    low = EVALUATION | {"metrics": {WORKFLOW.evaluation.metric: minimum - 0.001}}
+    wrong = DEPLOYMENT | {"records": [DEPLOYMENT["records"][0] | {"equal": False}]}
+    for name, document in (
+        ("model", low),
+        ("deployment", wrong),
+        ("deployment", DEPLOYMENT | {"records": []}),
+    ):
+        view = sections[name].view(material(sections[name], document))
+        assert view is not None
+        assert view.tile is not None
+        assert view.tile.tone is Tone.BAD
+
+
+def test_the_documents_of_these_tests_are_json() -> None:
+    assert json.loads(json.dumps(DOCUMENTS)) == DOCUMENTS
