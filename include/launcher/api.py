@@ -176,7 +176,17 @@ class Airflow:
         entry = f"taskInstances/{task.task_id}/xcomEntries/{key}?map_index={task.map_index}"
         return self._call("GET", f"{run}/{entry}")["value"]
 
+    def report(self, dag_id: str, run_id: str) -> bytes:
+        """The report page of a run, which the plugin serves, as HTML.
+
+        :raises NotThere: the run has none
+        """
+        return self._send("GET", f"/aws_ml/reports/{dag_id}/{_quoted(run_id)}/")
+
     def _call(self, method: str, path: str, body: Any = None, *, login: bool = True) -> Any:
+        return json.loads(self._send(method, path, body, login=login) or b"null")
+
+    def _send(self, method: str, path: str, body: Any = None, *, login: bool = True) -> bytes:
         if login and not self._token:
             self._token = self._call("POST", "/auth/token", self._login, login=False)["access_token"]
         headers = {"Content-Type": "application/json"}
@@ -192,7 +202,7 @@ class Airflow:
         for attempt in range(attempts):
             try:
                 with self._opener.open(request, timeout=30) as answer:
-                    return json.loads(answer.read() or b"null")
+                    return bytes(answer.read())
             except urllib.error.HTTPError as error:
                 text = error.read().decode(errors="replace")
                 # SQLite has one writer: a busy database is a 5xx that goes away.

@@ -9,18 +9,23 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from launcher import timing
-from launcher.follow import Outcome
+from launcher.follow import PARENT, Outcome
 from launcher.landing import client
+from launcher.problem import Problem
 from launcher.settings import Choices
 from launcher.stack import Stack
 from launcher.timing import StageTime
 
+PAGE = "report.html"  # all of it on one page, as Airflow shows it
 # Reports worth opening, by stage: key below the run's prefix.
 REPORTS = (
     "ingest_analyze/cleaning.json",
     "ingest_analyze/bias/report.html",
     "ingest_analyze/bias/analysis.json",
+    "ingest_analyze/profile/profile.html",
+    "ingest_analyze/profile/profile.json",
     "ingest_analyze/mitigation/report.html",
+    "ingest_analyze/mitigation/bias/report.html",
     "ingest_analyze/mitigation/mitigation.json",
     "ingest_analyze/decision.json",
     "prepare_transform/features.json",
@@ -61,6 +66,20 @@ class Reports:
                 target.write_bytes(report["Body"].read())
                 self.found.append(key)
 
+    def keep(self, stack: Stack, dag_id: str, run_id: str) -> None:
+        """Put the run's report page beside the copies, to which its links then lead."""
+        target = self.folder / PAGE
+        target.unlink(missing_ok=True)
+        try:
+            page = stack.airflow.report(dag_id, run_id)
+        except Problem as problem:  # the run is what it is, with or without a page about it
+            print(f"\nThere is no report page: {problem}")
+            return
+        # What leads to other runs' reports leads to Airflow; the disk has none of them.
+        elsewhere = f'href="{stack.airflow.base_url}/aws_ml/reports/'
+        target.write_bytes(page.replace(b'href="../../', elsewhere.encode()))
+        self.found.insert(0, PAGE)
+
     def read(self, key: str) -> Any:
         """A JSON report, or None when the run did not get so far."""
         return json.loads((self.folder / key).read_text()) if key in self.found else None
@@ -77,6 +96,7 @@ def summarize(
     """
     reports = Reports(stack, choices)
     reports.copy(outcome.started)
+    reports.keep(stack, f"{choices.workflow}.{PARENT}", outcome.run_id)
     print()
     _cleaning(reports.read("ingest_analyze/cleaning.json"))
     _decision(reports.read("ingest_analyze/decision.json"))
