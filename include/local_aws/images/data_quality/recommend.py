@@ -43,7 +43,7 @@ class _Profile:
     kind: str
     rows: int
     held: int  # rows with a value
-    distinct: int
+    distinct: int  # of texts and whole numbers
     low: Any
     high: Any
     deviation: float | None
@@ -87,7 +87,7 @@ def _profiles(connection: duckdb.DuckDBPyConnection, kinds: dict[str, str], rows
         finite = f"FILTER (WHERE isfinite({it}::DOUBLE))" if numeric else ""
         selected += [
             f"count({it})",
-            f"count(DISTINCT {it})",
+            f"count(DISTINCT {it})" if text or kind in WHOLE else "0",  # nothing asks for it of others
             f"min({it}) {finite}" if numeric else "NULL",
             f"max({it}) {finite}" if numeric else "NULL",
             f"CASE WHEN bool_and(isfinite({it}::DOUBLE)) THEN stddev_pop({it}) END" if numeric else "NULL",

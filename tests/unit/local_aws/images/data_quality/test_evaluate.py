@@ -189,6 +189,7 @@ def test_where_restricts_the_rows() -> None:
             'CustomSql "select count(*) from information_schema.tables" > 0',
             "the only table there is is primary",
         ),
+        ("CustomSql \"select count(*) from read_text('/etc/hostname')\" > 0", "the only table there is"),
         ('CustomSql "select a from primary" > 0', "answers one number only"),
         ("CustomSql \"select 'x' from primary limit 1\" > 0", "is no number"),
         ('ColumnValues "b" matches "("', "missing )"),
