@@ -47,6 +47,16 @@ def get_data_quality_ruleset_evaluation_run(context: Context, call: Call) -> dic
     return data_quality_run.run_of(context, KIND, call.parameters["RunId"])
 
 
+@operation("glue", "BatchGetDataQualityRulesetEvaluationRun")
+def batch_get_data_quality_ruleset_evaluation_run(context: Context, call: Call) -> dict[str, Any]:
+    """Describe several runs; ids that are not there are answered apart."""
+    found = {run_id: context.records(KIND).find(run_id) for run_id in call.parameters["RunIds"]}
+    return {
+        "Runs": [record.body for record in found.values() if record],
+        "RunsNotFound": [run_id for run_id, record in found.items() if not record],
+    }
+
+
 @operation("glue", "ListDataQualityRulesetEvaluationRuns")
 def list_data_quality_ruleset_evaluation_runs(context: Context, call: Call) -> dict[str, Any]:
     """List runs, newest first."""

@@ -102,6 +102,11 @@ def get_data_quality_ruleset_evaluation_run(world: World) -> Request:
     return {"RunId": ended(world, evaluation_run(world))["RunId"]}
 
 
+@example("glue", "BatchGetDataQualityRulesetEvaluationRun")
+def batch_get_data_quality_ruleset_evaluation_run(world: World) -> Request:
+    return {"RunIds": [evaluation_run(world), "dqrun-none"]}
+
+
 @example("glue", "ListDataQualityRulesetEvaluationRuns")
 def list_data_quality_ruleset_evaluation_runs(world: World) -> Request:
     evaluation_run(world)
