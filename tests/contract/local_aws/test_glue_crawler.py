@@ -89,6 +89,26 @@ def test_csv_with_a_header_and_hive_partitions(lab: Lab) -> None:
     assert lab.partitions("landing") == [["2026-01-15"], ["2026-01-16"]]
 
 
+def test_a_neighbours_header_is_recognized_where_all_values_are_text(lab: Lab) -> None:
+    """Glue tells a header by rows that are no text; a partition of text alone is helped by its neighbours."""
+    lab.put("t/dt=2026-01-15/a.csv", "name,age\nx,1\ny,2\n")
+    lab.put("t/dt=2026-01-16/a.csv", "name,age\nx,unknown\ny,old\n")
+    lab.put("t/dt=2026-01-17/a.csv", "name,age\nz,\nw,\n")
+    tables = lab.crawled("t/")
+    assert list(tables) == ["t"]
+    assert columns(tables["t"]) == {"name": "string", "age": "string"}
+    assert tables["t"]["Parameters"]["skip.header.line.count"] == "1"
+    assert lab.partitions("t") == [["2026-01-15"], ["2026-01-16"], ["2026-01-17"]]
+
+
+def test_text_alone_has_no_header(lab: Lab) -> None:
+    """Without such a neighbour the first row is data, as Glue documents it."""
+    lab.put("words/a.csv", "name,city\nx,Paris\ny,Rome\n")
+    table = lab.crawled("words/")["words"]
+    assert columns(table) == {"col0": "string", "col1": "string"}
+    assert "skip.header.line.count" not in table["Parameters"]
+
+
 def test_csv_without_a_header_gets_numbered_columns(lab: Lab) -> None:
     lab.put("census/adult.csv", "39, State-gov, 77516\n50, Private, 83311\n")
     table = lab.crawled("census")["census"]

@@ -14,7 +14,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -43,6 +43,12 @@ class Classified:
     quoted: bool = False  # of csv: some field stands in quotes
     compression: str = "none"  # "gzip"
     record_bytes: int = 1  # on average, in the sample
+    first_row: tuple[str, ...] = ()  # of csv of text alone: the names, if the first row were a header
+
+    def with_header(self) -> Classified:
+        """The same file, its first row taken as the header that it did not prove to be."""
+        columns = tuple((name, kind) for name, (_, kind) in zip(self.first_row, self.columns, strict=True))
+        return replace(self, columns=columns, header=True, first_row=())
 
     @property
     def form(self) -> tuple[object, ...]:
@@ -211,6 +217,7 @@ def _csv(lines: Sequence[str], compression: str, record_bytes: int) -> Classifie
     data = [row for row in rows[header:] if len(row) == width] or rows[header:]
     kinds = [_column_type(row[index] for row in data if index < len(row)) for index in range(width)]
     names = _names(rows[0]) if header else [f"col{index}" for index in range(width)]
+    is_text = not header and {*map(_value_type, rows[0]), *kinds} <= {"string", UNKNOWN}
     return Classified(
         "csv",
         tuple(zip(names, kinds, strict=True)),
@@ -219,7 +226,18 @@ def _csv(lines: Sequence[str], compression: str, record_bytes: int) -> Classifie
         quoted=any('"' in line for line in lines),
         compression=compression,
         record_bytes=record_bytes,
+        first_row=tuple(_names(rows[0])) if is_text else (),
     )
+
+
+def with_headers(kinds: Sequence[Classified]) -> list[Classified]:
+    """Neighbours help: where one file's header is certain, the same first row of another is its header too.
+
+    By itself a file of text alone has no header that Glue could tell from the rows ("If all columns are of
+    type STRING, then the first row of data is not sufficiently different from subsequent rows").
+    """
+    headers = {tuple(name for name, _ in kind.columns) for kind in kinds if kind.header}
+    return [kind.with_header() if kind.first_row in headers else kind for kind in kinds]
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:

@@ -27,7 +27,7 @@ from local_aws.services.catalog import Catalog, DataFile, data_files
 from local_aws.services.catalog.catalog import invalid
 from local_aws.services.catalog.files import folder_of
 from local_aws.services.context import Context
-from local_aws.services.glue.classify import Classified, Column, classified, merged
+from local_aws.services.glue.classify import Classified, Column, classified, merged, with_headers
 from local_aws.state.objects import BucketMissing, ObjectMissing, parse_s3_uri
 from local_aws.state.records import Body
 
@@ -130,7 +130,7 @@ def _kind_of(
     context: Context, files: Iterable[DataFile], stop: threading.Event, found: Found
 ) -> Classified | None:
     """What the files of a folder are, with the columns of all of them; None when they are not of one form."""
-    whole: Classified | None = None
+    known: list[tuple[DataFile, Classified]] = []
     for file in files:
         if stop.is_set():
             raise CrawlStopped
@@ -142,6 +142,10 @@ def _kind_of(
         if kind is None:
             found.lines.append(f"WARN : {file.uri} is of no known classification")
             continue
+        known.append((file, kind))
+    whole: Classified | None = None
+    kinds = with_headers([kind for _, kind in known])
+    for (file, _), kind in zip(known, kinds, strict=True):
         if whole is None:
             whole = kind
         elif whole.form != kind.form or (kind.classification == "csv" and not _fits(whole, kind)):
@@ -159,6 +163,8 @@ def _fits(one: Classified, other: Classified) -> bool:
 
 def _tables(folders: Sequence[_Folder], target: str) -> Iterator[_Table]:
     """Folders grouped into tables."""
+    kinds = with_headers([folder.kind for folder in folders])
+    folders = [replace(folder, kind=kind) for folder, kind in zip(folders, kinds, strict=True)]
     by_root: dict[str, list[_Folder]] = defaultdict(list)
     for folder in folders:
         by_root[folder.root].append(folder)
