@@ -25,7 +25,7 @@ from local_aws.settings import Settings
 from local_aws.state.credentials import Credentials
 from local_aws.state.logs import Logs
 from local_aws.state.objects import Objects
-from local_aws.state.records import Database
+from local_aws.state.records import Database, StateIsNewer
 from local_aws.wire import protocol
 from local_aws.wire.gateway import Gateway
 from local_aws.wire.registry import REGISTRY
@@ -55,7 +55,11 @@ def serve(settings: Settings, *, ready_file: Path | None = None) -> None:
         services = load_services()
         try:
             context = open_context(settings)
+        except StateIsNewer as error:
+            bound.close()
+            raise CannotStart(f"{error}.") from None
         except (OSError, sqlite3.Error) as error:
+            bound.close()
             raise CannotStart(f"The state in {settings.data_dir} cannot be opened: {error}.") from None
         try:
             _run(context, services, bound, ready_file)

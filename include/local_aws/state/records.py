@@ -35,6 +35,14 @@ CREATE TABLE IF NOT EXISTS records (
 """
 
 
+# Of the tables in state.db; raise it when an older stand-in could not read what is written from then on.
+VERSION = 1
+
+
+class StateIsNewer(Exception):
+    """The state was written by a newer version of the stand-in."""
+
+
 class RecordExists(Exception):
     """A record of this kind and key is there already."""
 
@@ -106,7 +114,19 @@ class Database:
         # Writers of this process queue here: SQLite's own waiting sleeps and retries, up to 0.1 s a try.
         self._writer = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._take_version()
         self.ensure(_SCHEMA)
+
+    def _take_version(self) -> None:
+        """Raise StateIsNewer for a file that a newer stand-in wrote; 0 is new, or from before versions."""
+        (found,) = self.connection().execute("PRAGMA user_version").fetchone()
+        if found > VERSION:
+            raise StateIsNewer(
+                f"{self.path} has version {found} and this stand-in reads up to version {VERSION}: "
+                "update the project, or choose another data directory"
+            )
+        if found < VERSION:
+            self.connection().execute(f"PRAGMA user_version = {VERSION}")
 
     def ensure(self, schema: str) -> None:
         """Run ``CREATE … IF NOT EXISTS`` statements, each on its own.

@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_aws.state.records import Database, RecordExists, RecordMissing, Records, decode, encode
+from local_aws.app import CannotStart, serve
+from local_aws.settings import Settings
+from local_aws.state.records import (
+    VERSION,
+    Database,
+    RecordExists,
+    RecordMissing,
+    Records,
+    StateIsNewer,
+    decode,
+    encode,
+)
 
 
 @pytest.fixture
@@ -124,3 +135,28 @@ def test_everything_is_there_in_another_process(tmp_path: Path) -> None:
     Records(Database(tmp_path / "state.db"), "k").insert("a", {"at": datetime(2026, 1, 15, tzinfo=UTC)})
     again = Records(Database(tmp_path / "state.db"), "k").get("a")
     assert again.body == {"at": datetime(2026, 1, 15, tzinfo=UTC)}
+
+
+def test_a_file_has_the_version_of_its_tables(tmp_path: Path) -> None:
+    """A new file gets it, one from before versions too; both open again."""
+    path = tmp_path / "state.db"
+    for before in (None, 0, VERSION):
+        database = Database(path)
+        if before is not None:
+            database.connection().execute(f"PRAGMA user_version = {before}")
+        assert Database(path).connection().execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
+def test_a_newer_file_is_refused_in_one_sentence_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database(path).connection().execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(StateIsNewer):
+        Database(path)
+    with pytest.raises(CannotStart) as refused:
+        serve(Settings(data_dir=tmp_path, port=0))
+    assert str(refused.value) == (
+        f"{path} has version {VERSION + 1} and this stand-in reads up to version {VERSION}: update the "
+        "project, or choose another data directory."
+    )
+    with pytest.raises(StateIsNewer):
+        Database(path)
