@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.amazon.aws.operators.glue import GlueDataQualityRuleRecommendationRunOperator
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.sdk.exceptions import AirflowSkipException
 
-from aws_ml.exceptions import ReportMissing
+from aws_ml.exceptions import RemoteJobFailed, RemoteJobStopped, ReportMissing
 from aws_ml.hooks.aws import client_for
 from aws_ml.operators.glue_data_quality_run import GlueDataQualityRun
 from aws_ml.waiters.kinds import GLUE_DATA_QUALITY_RECOMMENDATION_RUN, Description, Handle
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class GlueDataQualityRecommendationRunOperator(
@@ -20,7 +24,8 @@ class GlueDataQualityRecommendationRunOperator(
     """The provider's recommendation operator, made safe to retry, to kill and to restart.
 
     What is recommended is written to S3 and into the log, for a person to choose from: nothing is judged by
-    it.
+    it. Glue's failure to recommend anything therefore skips this task, with Glue's reason, and does not make
+    the run a failure. A run that somebody stopped is a failure as everywhere.
 
     :param config: body of StartDataQualityRuleRecommendationRun (templated)
     :param bucket: where the recommended ruleset goes (templated)
@@ -50,6 +55,15 @@ class GlueDataQualityRecommendationRunOperator(
         self.bucket = bucket
         self.key = key
         self.poll_seconds = poll_seconds
+
+    def conclude(self, context: Context, *, handle: Handle, attempt: int, adopted: bool) -> Any:
+        """Keep what is recommended; skip when Glue could not recommend anything."""
+        try:
+            return super().conclude(context, handle=handle, attempt=attempt, adopted=adopted)
+        except RemoteJobStopped:
+            raise
+        except RemoteJobFailed as failed:
+            raise AirflowSkipException(str(failed)) from failed
 
     def result(self, handle: Handle, description: Description) -> dict[str, Any]:
         """Keep the recommended ruleset."""
