@@ -27,6 +27,7 @@ REGIONS = (
 # name here -> name in the SDK, and the versions that a workflow file may choose
 IMAGES = {
     "clarify": ("clarify", ("1.0",)),
+    "data-wrangler": ("data-wrangler", ("2.x", "3.x")),
     "scikit-learn": ("sklearn", ("1.2-1", "1.4-2")),
     "xgboost": ("xgboost", ("1.7-1", "3.0-5", "3.2-0")),
 }

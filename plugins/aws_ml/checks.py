@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aws_ml import dqdl, hyperparameters, run
+from aws_ml import dqdl, flow, hyperparameters, run
 from aws_ml.bias import PRE_TRAINING
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
 from aws_ml.schema import SEVERITY, Band, Bias, Bounds, Cell, Column, Workflow, ends
@@ -424,12 +424,28 @@ def check_quality(workflow: Workflow) -> Iterator[Problem]:
                 yield Problem(path, f"found column {column}; allowed: {one_of(known, column)}")
 
 
+def check_wrangler(workflow: Workflow) -> Iterator[Problem]:
+    """The flow is there, is one, and reads the curated partition."""
+    wrangler = workflow.wrangler
+    if wrangler.flow is None:
+        return
+    try:
+        document = flow.read(wrangler.flow)
+    except flow.FlowUnfit as error:
+        yield Problem(("wrangler", "flow"), str(error))
+        return
+    for fault in flow.faults(document, wrangler.output_node):
+        key = "output_node" if fault.startswith("output_node: ") else "flow"
+        yield Problem(("wrangler", key), fault.removeprefix("output_node: "))
+
+
 def check_images(workflow: Workflow) -> Iterator[Problem]:
     """Image versions are among those whose URIs are known."""
     chosen: list[tuple[KeyPath, str, str]] = [
         (("bias", "image_version"), "clarify", workflow.bias.image_version),
         (("processing", "scikit_learn_version"), "scikit-learn", workflow.processing.scikit_learn_version),
         (("training", "image_version"), "xgboost", workflow.training.image_version),
+        (("wrangler", "image_version"), "data-wrangler", workflow.wrangler.image_version),
     ]
     for path, image, version in chosen:
         known = run.image_versions(image)
@@ -448,7 +464,7 @@ FIRST_CHECKS = [
     check_facet_choices,
 ]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]
-OTHER_CHECKS = [check_texts, check_capacity, check_quality, check_training, check_images]
+OTHER_CHECKS = [check_texts, check_capacity, check_quality, check_training, check_images, check_wrangler]
 
 
 def check(workflow: Workflow) -> list[Problem]:

@@ -276,6 +276,16 @@ class Paths:
         """Which rows this run's models learn from: the curated or the mitigated ones. JSON."""
         return f"{self.stage('ingest_analyze')}dataset.json"
 
+    @property
+    def flow(self) -> str:
+        """The Data Wrangler flow with this run's partition as its source. JSON."""
+        return f"{self.stage('ingest_analyze')}wrangler.flow"
+
+    @property
+    def wrangled(self) -> str:
+        """Data Wrangler's extract of the partition, at ``<job name>/<node id>/default/part-*``."""
+        return f"{self.stage('ingest_analyze')}wrangled/"
+
     # prepare_transform
     @property
     def features(self) -> str:

@@ -219,6 +219,21 @@ class Quality(Part):
     timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
 
 
+class Wrangler(Part):
+    """The Data Wrangler flow that makes an extract of the curated partition for analysis."""
+
+    flow: Annotated[
+        str | None,  # null: no extract
+        Field(pattern=r"^[A-Za-z0-9_-]+\.flow$", description="the name of a file in include/jobs/flows"),
+    ]
+    output_node: str  # the flow's node whose table is written
+    content_type: Literal["CSV", "PARQUET"]
+    image_version: str
+    instance_type: InstanceType
+    volume_gb: Annotated[int, Field(ge=1, le=16384)]
+    max_runtime_seconds: Annotated[int, Field(ge=1, le=777600)]
+
+
 class Split(Part):
     """Shares of the rows, by a hash of the key and ``seed``."""
 
@@ -320,6 +335,7 @@ class Workflow(Part):
     data: Data
     bias: Bias
     cleaning: Cleaning
+    wrangler: Wrangler
     quality: Quality
     profile: Profile
     features: Features

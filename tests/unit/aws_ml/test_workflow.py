@@ -78,6 +78,16 @@ def test_a_text_that_is_no_rule_is_refused() -> None:
     [
         # unknown keys, with the allowed ones and the one that was probably meant
         ({"lable": 1}, "lable", "unknown key; allowed: name, description, owner"),
+        # Data Wrangler's flow
+        ({"wrangler__flow": "loan_aproval.flow"}, "wrangler.flow", r"did you mean loan_approval.flow\?"),
+        (
+            {"wrangler__flow": "../x.flow"},
+            "wrangler.flow",
+            "allowed: the name of a file in include/jobs/flows",
+        ),
+        ({"wrangler__output_node": "smple"}, "wrangler.output_node", r"did you mean sample\?"),
+        ({"wrangler__image_version": "9.x"}, "wrangler.image_version", "allowed: 2.x, 3.x"),
+        ({"wrangler__content_type": "JSON"}, "wrangler.content_type", "allowed: 'CSV' or 'PARQUET'"),
         ({"evaluation__minimun": 0.7}, "evaluation.minimun", r"did you mean minimum\?"),
         ({"data__columns__2__min": 1}, "data.columns[2].min", "unknown key; allowed: name, type, required"),
         ({"bias__facets__0__value": ["female"]}, "bias.facets[0].value", r"did you mean values\?"),
