@@ -1,0 +1,82 @@
+"""The report page that `make run` keeps, fetched from a server that answers as Airflow does."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from launcher.api import Airflow
+from launcher.summary import PAGE, Reports
+
+TOKEN = "the token of the login"
+RUN = "manual__2026-01-15__2026-01-16T06:00:00+00:00"
+PATH = "/aws_ml/reports/w.ml_workflow/manual__2026-01-15__2026-01-16T06%3A00%3A00%2B00%3A00/"
+HTML = '<a href="../../w.train_tune/child/">report</a> <iframe src="ingest_analyze/bias/report.html">'
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Logs everybody in, and serves one page to who has the token."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(201, json.dumps({"access_token": TOKEN}))
+
+    def do_GET(self) -> None:
+        allowed = self.headers["Authorization"] == f"Bearer {TOKEN}"
+        self.answer(200 if allowed and self.path == PATH else 404, HTML)
+
+    def answer(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def airflow() -> Iterator[Airflow]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Airflow(f"http://127.0.0.1:{server.server_address[1]}", "admin", "secret")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def kept(folder: Path) -> Reports:
+    reports = object.__new__(Reports)  # without a client of S3, which keeping a page does not need
+    reports.folder, reports.found = folder, ["ingest_analyze/bias/report.html"]
+    return reports
+
+
+def test_the_page_is_kept_first_and_leads_to_airflow(airflow: Airflow, tmp_path: Path) -> None:
+    """What other runs' reports are is asked of Airflow; what lies beside the page is read from there."""
+    reports = kept(tmp_path)
+    stack: Any = SimpleNamespace(airflow=airflow)
+    reports.keep(stack, "w.ml_workflow", RUN)
+    assert reports.found == [PAGE, "ingest_analyze/bias/report.html"]
+    text = (tmp_path / PAGE).read_text()
+    assert f'href="{airflow.base_url}/aws_ml/reports/w.train_tune/child/"' in text
+    assert 'src="ingest_analyze/bias/report.html"' in text
+
+
+def test_without_a_page_the_old_one_goes_and_a_sentence_comes(
+    airflow: Airflow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / PAGE).write_text("of an earlier run")
+    reports = kept(tmp_path)
+    stack: Any = SimpleNamespace(airflow=airflow)
+    reports.keep(stack, "w.ml_workflow", "another")
+    assert reports.found == ["ingest_analyze/bias/report.html"]
+    assert not (tmp_path / PAGE).exists()
+    assert "There is no report page: Airflow answered 404" in capsys.readouterr().out
