@@ -17,7 +17,7 @@ from tests.support.lake import Lake
 from tests.support.stand_in import StandIn
 
 ROWS = 1_000_000
-PARTITIONS = 20_000
+PARTITIONS = 5_000  # most of the time goes into putting their objects
 _MILLION = "UNNEST(sequence(1, 10000)) AS a(x) CROSS JOIN UNNEST(sequence(1, 100)) AS b(y)"
 
 

@@ -3,7 +3,8 @@
     text ── dialect ──> tree ── marks ──> numbered operators whose meaning depends on types
                                               │ DuckDB's binder tells their operands' types
                                               v
-                        DuckDB text <── translate
+                        DuckDB text <── translate  ──> refusals   what DuckDB would take and Trino not
+                                          translator                      all parts in one:
                                           operators  casts  time_syntax  calls  tables   the parts
                                           writer                          what they stand on
                                           functions/                      a table a topic

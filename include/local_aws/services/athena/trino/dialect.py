@@ -175,6 +175,16 @@ def _is_foreign(node: exp.Expr) -> bool:
     return isinstance(node, exp.In) and not node.expressions and node.args.get("query") is None
 
 
+def _not_boolean(node: exp.Expr) -> exp.Literal | None:
+    """The number or text that stands where a condition belongs; DuckDB would cast it."""
+    if not isinstance(node, exp.And | exp.Or | exp.Not | exp.Where | exp.Having | exp.If):
+        return None
+    if isinstance(node, exp.If) and isinstance(node.parent, exp.Case) and node.parent.this is not None:
+        return None  # CASE x WHEN 1: a value, no condition
+    parts = (node.this, node.args.get("expression"))
+    return next((part for part in parts if isinstance(part, exp.Literal)), None)
+
+
 def _check(tree: exp.Expr, sql: str) -> None:
     """Raise QueryFailed for what would be translated into something else."""
     for node in tree.walk():
@@ -185,6 +195,12 @@ def _check(tree: exp.Expr, sql: str) -> None:
         if isinstance(node, _FOREIGN) or _is_foreign(node):
             raise QueryFailed(
                 f"SYNTAX_ERROR: {place(node, sql)}: mismatched input '{node.sql('trino')[:80]}'"
+            )
+        if (wrong := _not_boolean(node)) is not None:
+            kind = "varchar" if wrong.is_string else "integer"
+            raise QueryFailed(
+                f"TYPE_MISMATCH: {place(node, sql)}: a condition must evaluate to a boolean: "
+                f"actual type {kind}"
             )
         if isinstance(node, _UNKNOWN_HERE):
             raise not_supported(node.sql("trino"))

@@ -14,35 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, combinations
-from typing import Any, ClassVar
 
 import duckdb
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import UnsupportedError
 
-from local_aws.services.athena.failure import QueryFailed, not_supported
-from local_aws.services.athena.trino.calls import Calls
-from local_aws.services.athena.trino.casts import Casts
-from local_aws.services.athena.trino.dialect import place
+from local_aws.services.athena.failure import not_supported
 from local_aws.services.athena.trino.functions import is_typed
 from local_aws.services.athena.trino.library import provide
 from local_aws.services.athena.trino.marks import bind, number, ready
-from local_aws.services.athena.trino.operators import Operators
-from local_aws.services.athena.trino.tables import Tables, is_map
-from local_aws.services.athena.trino.time_syntax import Times
+from local_aws.services.athena.trino.refusals import refuse_aliases, refuse_mixed_sets
+from local_aws.services.athena.trino.tables import is_map
+from local_aws.services.athena.trino.translator import Translator
 from local_aws.services.athena.trino.types import DuckType
-
-
-class Translator(Operators, Casts, Times, Calls, Tables):
-    """Writes DuckDB's text. Nodes without a method of ours mean the same in both."""
-
-    # What the parts replace must not be taken from DuckDB's table of transforms.
-    TRANSFORMS: ClassVar[dict[type[exp.Expr], Any]] = {
-        kind: transform
-        for kind, transform in DuckDB.Generator.TRANSFORMS.items()
-        if not any(f"{kind.key}_sql" in vars(part) for part in (Operators, Casts, Times, Calls, Tables))
-    }
 
 
 def duckdb_sql(
@@ -60,7 +44,7 @@ def duckdb_sql(
     Raises QueryFailed.
     """
     _put_joined_columns_first(tree)
-    _refuse_aliases(tree, sql, connection, shape)
+    refuse_aliases(tree, sql, connection, shape)
     marks = number(tree, is_typed)
     try:
         return _resolved(tree, sql, connection, marks, real=real, shape=shape)
@@ -90,6 +74,7 @@ def _resolved(
             # 'a' + 1 does not bind, but its operands do, and their types say what is wrong with it.
             translator.blind = True
             known.update(bind(connection, translator.generate(tree, copy=False), wave, marks))
+    refuse_mixed_sets(tree, sql, connection, known, shape)
     text = str(Translator(sql, known, frozenset(), real).generate(tree, copy=False))
     provide(connection, text)
     return text
@@ -113,71 +98,6 @@ def _put_joined_columns_first(tree: exp.Expr) -> None:
                 "expressions",
                 [*select.expressions[:place_], *columns, rest, *select.expressions[place_ + 1 :]],
             )
-
-
-def _refuse_aliases(tree: exp.Expr, sql: str, connection: duckdb.DuckDBPyConnection, shape: str) -> None:
-    """Fail where WHERE, GROUP BY, HAVING or another column uses a column's new name: DuckDB allows it."""
-    for select in tree.find_all(exp.Select):
-        aliases = {part.alias.lower() for part in select.expressions if isinstance(part, exp.Alias)}
-        clauses = [*select.expressions, *(select.args.get(name) for name in ("where", "group", "having"))]
-        suspects = {
-            column.name.lower(): column
-            for clause in clauses
-            if clause is not None
-            for column in clause.find_all(exp.Column)
-            if column.name.lower() in aliases
-            and not column.table
-            and column.find_ancestor(exp.Query) is select
-            and column.find_ancestor(exp.Lambda) is None
-        }
-        if not suspects or _is_correlated(select):
-            continue
-        for column in suspects.values():
-            text = Translator(sql, {}, frozenset(), shape).generate(_only(select, column), copy=False)
-            provide(connection, text)
-            try:
-                connection.execute(f"EXPLAIN {text}")
-            except duckdb.BinderException as problem:
-                if f'column "{column.name.lower()}"' in str(problem).lower():
-                    raise QueryFailed(
-                        f"COLUMN_NOT_FOUND: {place(column, sql)}: Column '{column.name.lower()}' cannot be "
-                        "resolved or requester is not authorized to access requested resources"
-                    ) from None
-
-
-def _is_correlated(select: exp.Select) -> bool:
-    """Whether names may come from an outer query: it stands in an expression, not in FROM or WITH."""
-    outer = select.parent
-    while isinstance(outer, exp.Subquery | exp.SetOperation | exp.CTE | exp.With | exp.From | exp.Query):
-        outer = outer.parent
-    return outer is not None
-
-
-def _only(select: exp.Select, column: exp.Column) -> exp.Select:
-    """One column of what a query reads, without its conditions, below all WITH clauses that it sees."""
-    ctes: list[exp.Expr] = []
-    outer: exp.Expr | None = select
-    while outer is not None:
-        if isinstance(outer, exp.Query) and (clause := outer.args.get("with_")):
-            ctes = [*clause.expressions, *ctes]
-        if isinstance(outer.parent, exp.With):
-            ctes = [*outer.parent.expressions[: outer.parent.expressions.index(outer)], *ctes]
-        outer = outer.parent
-    kept = {"from_", "joins", "laterals"}
-    only = exp.Select(
-        expressions=[column.copy()],
-        **{name: _copied(select.args[name]) for name in kept & select.args.keys()},
-    )
-    if ctes:
-        unique = {cte.alias.lower(): cte for cte in ctes}
-        only.set("with_", exp.With(expressions=[cte.copy() for cte in unique.values()], recursive=True))
-    return only
-
-
-def _copied(part: object) -> object:
-    if isinstance(part, list):
-        return [_copied(each) for each in part]
-    return part.copy() if isinstance(part, exp.Expr) else part
 
 
 def _tell_maps(tree: exp.Expr, sql: str, connection: duckdb.DuckDBPyConnection, shape: str) -> None:
