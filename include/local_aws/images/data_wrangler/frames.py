@@ -57,7 +57,7 @@ def from_user(given: Any) -> Table:
     columns = {
         name: _column(given.iloc[:, place].reset_index(drop=True), name) for place, name in enumerate(names)
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(given)))
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(given)), copy=False)
 
 
 def _column(series: pd.Series[Any], name: str) -> pd.Series[Any]:

@@ -94,15 +94,17 @@ def read_files(folder: Path, context: Mapping[str, Any]) -> Table:
                 f"{listed(tables[0].column_names)}"
             )
         tables.append(table)
+    lengths = [len(table) for table in tables]
     try:
-        made = table_from_arrow(pa.concat_tables(tables, promote_options="permissive"))
+        whole = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise CannotDo(f"its files do not fit together: {error}") from error
+    made = table_from_arrow(whole)
     if context.get("s3AddsFilenameColumn"):
         names = [
             str(path.relative_to(folder))
-            for path, table in zip(files, tables, strict=True)
-            for _ in range(len(table))
+            for path, length in zip(files, lengths, strict=True)
+            for _ in range(length)
         ]
         made = with_column(made, FILENAME_COLUMN, new(names, STRING))
     return made

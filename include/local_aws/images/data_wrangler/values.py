@@ -190,6 +190,7 @@ def table_from_arrow(given: pa.Table) -> Table:
     return pd.DataFrame(
         {name: from_arrow(given.column(name), name) for name in given.column_names},
         index=pd.RangeIndex(given.num_rows),
+        copy=False,  # else pandas copies all columns into one block a type
     )
 
 

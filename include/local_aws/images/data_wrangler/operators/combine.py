@@ -71,7 +71,7 @@ def joined(left: Table, right: Table, keys: list[tuple[str, str]], how: str) -> 
         _taken(table, pairs[side].to_numpy("float64", na_value=np.nan))
         for side, table in (("left", left), ("right", right))
     ]
-    made = pd.concat(sides, axis=1)
+    made = pd.concat(sides, axis=1, copy=False)
     made.columns = pd.Index(deduplicated(list(made.columns)))
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from local_aws.images.data_wrangler.parameters import Column, EachColumn, Flag, OneOf
 from local_aws.images.data_wrangler.problems import CannotDo
@@ -18,6 +19,7 @@ from local_aws.images.data_wrangler.values import (
     STRING,
     Table,
     Vector,
+    arrow,
     column,
     from_arrow,
     kind_of,
@@ -58,10 +60,9 @@ def _categories(table: Table, name: str) -> pd.Series[Any]:
 
 def _codes(text: pd.Series[Any], labels: list[str], name: str, strategy: str) -> Any:
     """The place of each value among the labels; ``len(labels)`` for a value that is missing or new."""
-    codes = pd.Categorical(text.to_numpy(dtype=object, na_value=None), categories=labels).codes.astype(
-        "int64"
-    )
-    unknown = codes < 0
+    found = pc.index_in(arrow(text), pa.array(labels, pa.large_string()))
+    codes = pc.fill_null(found, len(labels)).to_numpy().astype("int64")
+    unknown = codes == len(labels)
     if strategy == "Error" and unknown.any():
         value = text[unknown].iloc[0]
         what = "a missing value" if pd.isna(value) else f"the new value {value!r}"
@@ -69,7 +70,7 @@ def _codes(text: pd.Series[Any], labels: list[str], name: str, strategy: str) ->
             f"column {name!r} has {what} in row {int(np.flatnonzero(unknown)[0])}, and "
             "invalid_handling_strategy is Error; allowed: clean data, or another strategy"
         )
-    return np.where(unknown, len(labels), codes)
+    return codes
 
 
 def _mapping(labels: list[str]) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def one_hot_encode(
         made = pd.DataFrame(
             {name: (codes == place).astype("float64") for place, name in enumerate(names)}, index=done.index
         )
-        return pd.concat([done, made], axis=1), _mapping(labels)
+        return pd.concat([done, made], axis=1, copy=False), _mapping(labels)
     vectors = [Vector(size, (place,), (1.0,)) for place in range(size)]
     nothing = Vector(size, (), ())
     column_of = pd.Series([vectors[code] if code < size else nothing for code in codes], dtype=object)

@@ -54,6 +54,7 @@ def infer_and_cast_type(table: Table, trained: dict[str, Any]) -> tuple[Table, d
             for name in table.columns
         },
         index=table.index,
+        copy=False,
     ), {"schema": schema}
 
 
