@@ -118,7 +118,22 @@ PROFILE: dict[str, Any] = {
     "columns": 14,
     "alerts": [{"level": "serious", "columns": ["income"], "says": "is skewed"}],
 }
-MITIGATION: dict[str, Any] = {"method": "reweighing", "rows_in": 4925, "rows_out": 4925}
+MITIGATION: dict[str, Any] = {
+    "method": "reweighing",
+    "rows_in": 4925,
+    "rows_out": 4925,
+    "effective_sample_size": 4807.4,
+    "groups": [
+        {
+            "group": "sex = female",
+            "positive": True,
+            "rows": 1213,
+            "expected": 1310.5,
+            "weight": 1.0804,
+            "rows_out": 1213,
+        }
+    ],
+}
 PAGE = "<!doctype html><title>A job's page</title><h1>A job's page</h1>"
 
 DOCUMENTS: dict[str, Any] = {
