@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -72,6 +73,45 @@ def check_format(workflow: Workflow) -> Iterator[Problem]:
         codecs.lookup(encoding)
     except LookupError:
         yield Problem(("data", "format", "encoding"), found(encoding, "an encoding such as utf-8 or latin-1"))
+        return
+    if workflow.cleaning.engine == "spark" and not holds_ascii(encoding):
+        allowed = "with cleaning.engine spark, which splits files, one that holds ASCII as it is"
+        yield Problem(("data", "format", "encoding"), found(encoding, allowed))
+
+
+def holds_ascii(encoding: str) -> bool:
+    """Whether every ASCII byte, a line's end among them, means itself in the encoding."""
+    plain = bytes(range(128))
+    try:
+        return plain.decode(encoding) == plain.decode("ascii")
+    except UnicodeDecodeError:
+        return False
+
+
+def check_readings(workflow: Workflow) -> Iterator[Problem]:
+    """Formats are days' and times', of directives that mean the same everywhere; separators are numbers'."""
+    for index, column in enumerate(workflow.data.columns):
+        path: KeyPath = ("data", "columns", index)
+        if column.thousands is not None and column.type not in ("integer", "number"):
+            yield Problem(
+                (*path, "thousands"), f"found for type {column.type}; allowed: for integer and number only"
+            )
+        if column.formats is not None and column.type not in ("date", "timestamp"):
+            yield Problem(
+                (*path, "formats"), f"found for type {column.type}; allowed: for date and timestamp only"
+            )
+            continue
+        for place, form in enumerate(column.formats or []):
+            directives = re.findall(r"%(.?)", form)
+            wanted = {"Y", "m", "d"} | ({"H", "M", "S"} if column.type == "timestamp" else set())
+            whole = {"Y", "m", "d"} <= set(directives) <= wanted and len(directives) == len(set(directives))
+            if form != "iso" and not whole:
+                rest = " and, if need be, %H %M %S" if column.type == "timestamp" else ""
+                yield Problem(
+                    (*path, "formats", place), found(form, f"iso, or %Y %m %d once each{rest}, no others")
+                )
+            if form in (column.formats or [])[:place]:
+                yield Problem((*path, "formats", place), f"found {form} for the second time")
 
 
 def check_columns(workflow: Workflow) -> Iterator[Problem]:
@@ -464,7 +504,15 @@ FIRST_CHECKS = [
     check_facet_choices,
 ]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]
-OTHER_CHECKS = [check_texts, check_capacity, check_quality, check_training, check_images, check_wrangler]
+OTHER_CHECKS = [
+    check_texts,
+    check_capacity,
+    check_readings,
+    check_quality,
+    check_training,
+    check_images,
+    check_wrangler,
+]
 
 
 def check(workflow: Workflow) -> list[Problem]:

@@ -69,6 +69,10 @@ class Column(Part):
     minimum: int | float | None = None
     maximum: int | float | None = None
     allowed: Annotated[list[Cell], Field(min_length=1)] | None = None
+    # Of a date or timestamp: strptime's formats and "iso", instead of ISO 8601 alone.
+    formats: Annotated[list[str], Field(min_length=1)] | None = None
+    # Of a number: what may stand between groups of three digits.
+    thousands: Literal[",", "'", "\u2019", "_", " ", "\u00a0", "\u202f"] | None = None
 
 
 class Label(Part):
@@ -204,8 +208,12 @@ class Profile(Part):
 class Cleaning(Part):
     """The Glue job that turns landing files into the curated partition."""
 
-    python_version: Literal["3.9"]
+    engine: Literal["pythonshell", "spark"]  # one process, or a cluster; they make the same of the files
+    python_version: Literal["3.9"]  # of pythonshell
     max_capacity: Annotated[float, Field(ge=0.0625, le=1)]  # DPU; a Python shell job has no other sizes
+    glue_version: Literal["5.0", "5.1"]  # of spark, like the two below
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X", "G.12X", "G.16X"]
+    workers: Annotated[int, Field(ge=2)]  # one is the driver's
     timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
     max_concurrent_runs: Positive
 

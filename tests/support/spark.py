@@ -57,9 +57,9 @@ class SparkLab:
         found: dict[str, Any] = self.glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
         return found
 
-    def ended(self, name: str, run_id: str) -> dict[str, Any]:
+    def ended(self, name: str, run_id: str, seconds: float = LONGEST_SECONDS) -> dict[str, Any]:
         """The run, once it is in a last state."""
-        end = time.monotonic() + LONGEST_SECONDS
+        end = time.monotonic() + seconds
         while (run := self.run(name, run_id))["JobRunState"] in ("STARTING", "RUNNING", "STOPPING"):
             assert time.monotonic() < end, run
             time.sleep(0.1)  # boto3 offers no event to await

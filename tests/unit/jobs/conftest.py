@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobs.glue.clean import Spec, clean
+from jobs.glue.clean import clean
+from jobs.glue.rules import Spec
 from sample_data import loan_applications
 
 

@@ -168,4 +168,18 @@ def test_the_cleaning_job_is_told_where_to_read_and_write() -> None:
         "--dt": "2026-01-15",
         "--config_key": f"loan_approval/code/{'a' * 64}/config.json",
         "--run_prefix": "loan_approval/runs/2026-01-15/ingest_analyze",
+        "--extra-py-files": f"s3://local-ml/loan_approval/code/{'a' * 64}/jobs/glue/rules.py",
     }
+
+
+def test_the_workflow_file_chooses_the_cleaning_jobs_engine() -> None:
+    loans = LOADED["loan_approval"]
+    cleaning = loans.cleaning.model_copy(update={"engine": "spark", "workers": 3})
+    shell = rendered(loans, glue_job.create_job(loans))
+    spark = rendered(loans, glue_job.create_job(loans.model_copy(update={"cleaning": cleaning})))
+    assert faults("glue", "CreateJob", spark) == []
+    assert (shell["Command"]["Name"], spark["Command"]["Name"]) == ("pythonshell", "glueetl")
+    assert spark["Command"]["ScriptLocation"].endswith("/jobs/glue/clean_spark.py")
+    assert (spark["GlueVersion"], spark["WorkerType"], spark["NumberOfWorkers"]) == ("5.1", "G.1X", 3)
+    assert "MaxCapacity" not in spark
+    assert spark["Name"] == shell["Name"]

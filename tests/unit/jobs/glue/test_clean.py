@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -18,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.glue import clean
-from jobs.glue.clean import Partition, Refused, Spec, judge, parse_timestamp
+from jobs.glue import clean, rules
+from jobs.glue.clean import Partition
+from jobs.glue.rules import Refused, Spec, judge, parse_timestamp
 from sample_data.loan_applications import files, truth
 from tests.support import stand_in as stand_ins
 from tests.support.stand_in import StandIn
@@ -138,7 +140,16 @@ def test_the_schema_does_not_depend_on_the_data(tmp_path: Path):
         ("a1,,30,,,13,,", "term: not one of 12, 24"),
         ("a1,yesterday,30,,,,,", "at: not an ISO 8601 time"),
         ("a1,2026-02-30 10:00:00,30,,,,,", "at: not an ISO 8601 time"),
-        ("a1,,30,,,,20260115,", "born: not a date (YYYY-MM-DD)"),
+        (
+            "a1,,30,,,,20260115,",
+            "born: not a date (YYYY-MM-DD); it seems to be in another format, which the column does not "
+            "declare (formats)",
+        ),
+        (
+            'a1,,30,"1,234.50",,,,',
+            "pay: not a number; it seems to have thousands separators, which the column does not declare "
+            "(thousands)",
+        ),
         ("a1,,30,,,,,maybe", "paid: not true or false"),
     ],
 )
@@ -147,6 +158,71 @@ def test_a_row_is_refused_with_file_line_and_reason(tmp_path: Path, line: str, r
     assert refused_of(partition) == [{"file": "a-1.csv", "line": 4, "reason": reason, "raw": line}]
     assert partition.report.reasons == {reason: 1}
     assert partition.report.blank_lines == 1
+
+
+DECLARED = [
+    {"name": "id", "type": "string"},
+    {"name": "born", "type": "date", "formats": ["iso", "%d.%m.%Y", "%m/%d/%Y"]},
+    {"name": "at", "type": "timestamp", "formats": ["%d.%m.%Y %H:%M"]},
+    {"name": "pay", "type": "number", "thousands": ",", "minimum": 0},
+    {"name": "size", "type": "integer", "thousands": "'"},
+    {"name": "day", "type": "date", "formats": ["%d/%m/%Y", "%m/%d/%Y"]},
+]
+DECLARED_GOOD = {
+    "a,2026-01-15,,,,\n": {"born": date(2026, 1, 15)},
+    "a,15.01.2026,,,,\n": {"born": date(2026, 1, 15)},
+    "a,01/15/2026,,,,\n": {"born": date(2026, 1, 15)},
+    "a,,15.01.2026 10:20,,,\n": {"at": datetime(2026, 1, 15, 10, 20)},  # noqa: DTZ001 - files hold UTC
+    'a,,,"1,234,567.5",,\n': {"pay": 1234567.5},
+    'a,,,"1,234",,\n': {"pay": 1234.0},
+    "a,,,1234.5,,\n": {"pay": 1234.5},
+    "a,,,,-12'345,\n": {"size": -12345},
+    "a,,,,,15/01/2026\n": {"day": date(2026, 1, 15)},
+    "a,,,,,03/03/2026\n": {"day": date(2026, 3, 3)},  # read alike by both
+}
+DECLARED_BAD = {
+    "a,15-01-2026,,,,": "born: in none of the formats iso, %d.%m.%Y, %m/%d/%Y",
+    "a,31.02.2026,,,,": "born: in none of the formats iso, %d.%m.%Y, %m/%d/%Y",
+    "a,,2026-01-15 10:20,,,": "at: in none of the formats %d.%m.%Y %H:%M",
+    'a,,,"12,34",,': "pay: not a number",
+    'a,,,"-1,234",,': "pay: below the minimum of 0",
+    'a,,,,"12,345",': "size: not a whole number",
+    "a,,,,,03/04/2026": "day: the formats %d/%m/%Y, %m/%d/%Y read it differently",
+    "a,01/15/٢٢٢٢,,,,": "born: in none of the formats iso, %d.%m.%Y, %m/%d/%Y",
+}
+
+
+@pytest.mark.parametrize("line", DECLARED_GOOD)
+def test_declared_formats_and_separators_are_read(tmp_path: Path, line: str):
+    partition = cleaned(tmp_path, line, columns=DECLARED, format={"header": False})
+    row = rows_of(partition)[0]
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "id": "a",
+        **DECLARED_GOOD[line],
+    }
+
+
+@pytest.mark.parametrize("line", DECLARED_BAD)
+def test_what_no_declared_format_fits_is_refused(tmp_path: Path, line: str):
+    partition = cleaned(tmp_path, line, columns=DECLARED, format={"header": False})
+    assert [entry["reason"] for entry in refused_of(partition)] == [DECLARED_BAD[line]]
+
+
+def test_duplicates_are_found_over_blocks_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also where keys are many and meet on disk only; a plain set is the oracle."""
+    monkeypatch.setattr(clean, "BLOCK_ROWS", 100)
+    keys = [f"k{number * number % 1009}" for number in range(3000)]
+    lines = [f"{key},,{18 + number % 3},,,,,\n" for number, key in enumerate(keys)]
+    partition = cleaned(tmp_path, HEADER + "".join(lines[:1700]), HEADER + "".join(lines[1700:]))
+    first: dict[str, str] = {}
+    for key, line in zip(keys, lines, strict=True):
+        first.setdefault(key, line)
+    expected = [int(line.split(",")[2]) for line in first.values()]
+    assert [(row["id"], row["age"]) for row in rows_of(partition)] == list(zip(first, expected, strict=True))
+    assert partition.report.duplicates == len(keys) - len(first)
+    assert partition.report.conflicting_duplicates == sum(
+        first[key] != line for key, line in zip(keys, lines, strict=True)
+    )
 
 
 def test_a_stray_quote_costs_its_own_row_only(tmp_path: Path):
@@ -351,9 +427,13 @@ def test_the_sample_day_holds_what_was_planted(tmp_path: Path, loan_data: dict[s
     judge(report, partition.spec, "")
 
 
-def test_it_runs_on_glues_python():
-    """Glue's Python shell is 3.9: neither newer syntax nor anything of the project may be imported."""
-    tree = ast.parse(Path(clean.__file__).read_text(), feature_version=(3, 9))
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [(rules, set()), (clean, {"boto3", "numpy", "pyarrow", "jobs", "rules"})],
+)
+def test_it_runs_on_glues_python(module: ModuleType, allowed: set[str]):
+    """Glue's Python shell is 3.9; of the project only what --extra-py-files brings may be imported."""
+    tree = ast.parse(Path(module.__file__ or "").read_text(), feature_version=(3, 9))
     imported = {
         name.split(".")[0]
         for node in ast.walk(tree)
@@ -365,7 +445,7 @@ def test_it_runs_on_glues_python():
             else []
         )
     }
-    assert imported - set(sys.stdlib_module_names) == {"boto3", "pyarrow"}
+    assert imported - set(sys.stdlib_module_names) == allowed
     assert not any(isinstance(node, ast.Match) for node in ast.walk(tree))
 
 

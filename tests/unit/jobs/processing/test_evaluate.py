@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from jobs.glue.clean import Spec, clean
+from jobs.glue.clean import clean
+from jobs.glue.rules import Spec
 from jobs.processing.evaluate import SERVED_CODE, confusion, metrics
 from tests.support.processing_job import ProcessingJob, read_csv, train, write_archive
 

@@ -19,7 +19,8 @@ import pytest
 from jobs.bias import measure
 from jobs.bias.config import AnalysisConfig
 from jobs.bias.mitigation import effective_size
-from jobs.glue.clean import Spec, clean
+from jobs.glue.clean import clean
+from jobs.glue.rules import Spec
 from sample_data import loan_applications
 from tests.support.processing_job import ProcessingJob
 

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 import yaml
 
-from jobs.glue.clean import Spec, clean
+from jobs.glue.clean import clean
+from jobs.glue.rules import Spec
 from local_aws.images.data_quality.dqdl import parse
 from local_aws.images.data_quality.evaluate import Evaluator
 from local_aws.images.data_quality.recommend import recommend
