@@ -100,18 +100,20 @@ def histogram(column: Mapping[str, Any], label: str) -> str:
         (f"above {high}", right["rows"], right["positives"], "out"),
     ]
     # Bins of whole numbers hold one more or one less of them; their heights are made comparable.
-    holds = [max(math.ceil(b) - math.ceil(a), 1) if column["whole"] else 1 for a, b in pairwise(edges)]
+    numbers = [max(math.ceil(b) - math.ceil(a), 1) if column["whole"] else 1 for a, b in pairwise(edges)]
+    holds = [each * len(numbers) / sum(numbers) for each in numbers]
     heights = [rows / each for rows, each in zip(data["rows"], holds, strict=True)]
     top, base = max([1e-9, *heights, *(bar[1] for bar in sides)]), 92.0
     inner_left, inner_right = (
         (20.0 if left["rows"] else 0.0),
         (WIDTH - 20.0 if right["rows"] else float(WIDTH)),
     )
-    step = (inner_right - inner_left) / len(bars)
+    step = min((inner_right - inner_left) / len(bars), 46.0)  # a few bars are no blocks
+    inner_right = inner_left + step * len(bars)
     marks = []
     placed = [(inner_left + index * step, step, holds[index], bar) for index, bar in enumerate(bars)]
     placed += [(0.0, 12.0, 1, sides[0])] if left["rows"] else []
-    placed += [(WIDTH - 12.0, 12.0, 1, sides[1])] if right["rows"] else []
+    placed += [(inner_right + 8.0, 12.0, 1, sides[1])] if right["rows"] else []
     for x, width, each, (where, rows, positives, kind) in placed:
         if rows:
             height, part = base * rows / each / top, base * positives / each / top

@@ -123,7 +123,7 @@ def _alerts(facts: Mapping[str, Any]) -> str:
     items = []
     for alert in facts["alerts"]:
         names = " and ".join(_link(name) for name in alert["columns"])
-        bound = "" if alert["threshold"] is None else f"<small>bound {short(alert['threshold'])}</small>"
+        bound = "" if alert["threshold"] is None else f"<small>bound {alert['threshold']:g}</small>"
         items.append(
             f'<li class="{alert["level"]}"><b>{TITLES[alert["kind"]]}</b>'
             f"<span>{names} {text(alert['says'], 400)}</span>{bound}</li>"
@@ -167,7 +167,7 @@ def _card(facts: Mapping[str, Any], column: Mapping[str, Any], label: str) -> st
         chart = charts.histogram(column, label)
     return (
         f'<article id="column-{text(name)}"><h3>{text(name)} <small>{text(column["type"])}</small></h3>'
-        f'<p class="chips">{chips}</p>{chart}<dl class="facts">{_facts(column)}</dl>'
+        f'<p class="chips">{chips}</p>{chart}<dl class="facts {column["kind"]}">{_facts(column)}</dl>'
         f"{_table(column, facts['rows'], label)}"
         "</article>"
     )
@@ -175,7 +175,7 @@ def _card(facts: Mapping[str, Any], column: Mapping[str, Any], label: str) -> st
 
 def _facts(column: Mapping[str, Any]) -> str:
     show = moment if column["kind"] == "time" else short
-    about = "" if column["distinct_exact"] else "about "
+    about = "" if column["distinct_exact"] else "≈ "
     pairs = [("Missing", percent(column["missing_share"])), ("Distinct", f"{about}{column['distinct']:,}")]
     if "quartiles" in column:
         pairs += [
