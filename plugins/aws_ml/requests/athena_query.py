@@ -125,6 +125,7 @@ def _numbers(workflow: Workflow) -> list[dict[str, Any]]:
                 "name": name,
                 "value": _as_number(column),
                 "temporal": column.type in ("timestamp", "date"),
+                "whole": column.type in ("integer", "date"),
                 "distinct": (f"count(DISTINCT v{place})" if exact else f"approx_distinct(v{place})"),
             }
         )
