@@ -165,15 +165,37 @@ class TestLoanApproval:
         assert all(row["file"] and row["line"] > 1 and row["reason"] for row in refused)
         assert loan_bucket.keys(f"curated/dt={DAY}/")
 
-    def test_athena_described_every_column(self, loan: Run, loan_bucket: Bucket) -> None:
+    def test_the_profile_knows_what_was_planted(self, loan: Run, loan_bucket: Bucket) -> None:
         planted = truth(datetime.date.fromisoformat(DAY))
-        (key,) = [k for k in loan_bucket.keys(f"runs/{DAY}/ingest_analyze/statistics/") if k.endswith(".csv")]
-        text = loan_bucket.bytes(key.removeprefix("loan_approval/")).decode()
-        rows = {row["column_name"]: row for row in csv.DictReader(io.StringIO(text))}
-        assert len(rows) == 14
-        assert {int(row["row_count"]) for row in rows.values()} == {planted.curated}
-        missing = {name: int(row["missing"]) for name, row in rows.items() if int(row["missing"])}
+        profile = loan_bucket.json(f"runs/{DAY}/ingest_analyze/profile/profile.json")
+        columns = {column["name"]: column for column in profile["columns"]}
+        assert profile["rows"] == planted.curated
+        missing = {name: column["missing"] for name, column in columns.items() if column["missing"]}
         assert missing == {name: count for name, count in planted.missing.items() if count}
+        page = loan_bucket.bytes(f"runs/{DAY}/ingest_analyze/profile/profile.html").decode()
+        assert "<script" not in page
+
+    def test_the_rules_of_the_workflow_were_held(self, loan: Run, loan_bucket: Bucket) -> None:
+        rules = loan_bucket.lines(f"runs/{DAY}/ingest_analyze/quality/")
+        assert len(rules) == len(load_workflows()["loan_approval"].quality.rules)
+        assert {rule["Outcome"] for rule in rules} == {"Passed"}
+        recommended = loan_bucket.bytes(f"runs/{DAY}/ingest_analyze/recommended_rules.dqdl").decode()
+        assert "Rules = [" in recommended
+
+    def test_the_flow_made_an_extract(self, loan: Run, loan_bucket: Bucket) -> None:
+        """One application in five, as the flow's last node says."""
+        planted = truth(datetime.date.fromisoformat(DAY))
+        rows = sum(
+            len(
+                list(
+                    csv.DictReader(
+                        io.StringIO(loan_bucket.bytes(key.removeprefix("loan_approval/")).decode())
+                    )
+                )
+            )
+            for key in loan_bucket.keys(f"runs/{DAY}/ingest_analyze/wrangled/")
+        )
+        assert math.isclose(rows, planted.curated / 5, rel_tol=0.02)
 
     def test_the_planted_bias_is_found_and_accepted(self, loan: Run, loan_bucket: Bucket) -> None:
         planted = truth(datetime.date.fromisoformat(DAY))

@@ -44,13 +44,6 @@ def add_partition(workflow: Workflow) -> dict[str, Any]:
     return start_query_execution(workflow, sql, paths.queries)
 
 
-def describe_partition(workflow: Workflow) -> dict[str, Any]:
-    """``athena.StartQueryExecution``: statistics of this run's partition, one row a column."""
-    return start_query_execution(
-        workflow, statement(workflow, "describe_partition"), workflow.paths.statistics
-    )
-
-
 def explore(workflow: Workflow) -> list[dict[str, Any]]:
     """``athena.StartQueryExecution``, one body a statement: everything that the profile report says.
 

@@ -52,20 +52,6 @@ def test_the_partition_is_that_of_the_run() -> None:
     )
 
 
-@pytest.mark.parametrize("workflow", [LOAN, CENSUS], ids=lambda each: each.name)
-def test_the_description_reads_the_table_once(workflow: object) -> None:
-    text = sql("describe_partition", workflow)
-    assert text.count("FROM ") == 2  # the table, and what was measured of it
-    assert text.count('"curated"') == 1
-    assert "WHERE dt = '2026-01-15'" in text
-
-
-def test_only_numbers_are_averaged() -> None:
-    text = sql("describe_partition")
-    assert 'avg(CAST("income" AS double))' in text
-    assert 'avg(CAST("purpose"' not in text
-
-
 @pytest.mark.parametrize(
     "file", sorted((ROOT / "include" / "sql").rglob("*.sql")), ids=lambda each: each.stem
 )
@@ -135,8 +121,7 @@ def test_quotes_in_names_and_texts_are_doubled() -> None:
 
 
 def test_results_go_to_the_run() -> None:
-    body = rendered(LOAN, athena_query.describe_partition(LOAN))
-    assert body["ResultConfiguration"]["OutputLocation"] == (
-        "s3://local-ml/loan_approval/runs/2026-01-15/ingest_analyze/statistics/"
-    )
-    assert body["QueryExecutionContext"]["Database"] == "loan_approval"
+    for body in rendered(LOAN, athena_query.explore(LOAN)):
+        location = body["ResultConfiguration"]["OutputLocation"]
+        assert location.startswith("s3://local-ml/loan_approval/runs/2026-01-15/ingest_analyze/statistics/")
+        assert body["QueryExecutionContext"]["Database"] == "loan_approval"
