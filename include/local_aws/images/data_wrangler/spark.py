@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any
 
 import pandas as pd
 
-from local_aws.images.data_wrangler.frames import from_user
 from local_aws.images.data_wrangler.problems import CannotDo
 from local_aws.images.data_wrangler.values import (
     ARRAY,
@@ -20,6 +21,7 @@ from local_aws.images.data_wrangler.values import (
     STRING,
     Table,
     kind_of,
+    new,
 )
 
 SPARK_TYPES = {
@@ -30,6 +32,16 @@ SPARK_TYPES = {
     DATE: "date",
     DATETIME: "timestamp",
     ARRAY: "array<string>",
+}
+
+NARROWER = {
+    "tinyint": LONG,
+    "smallint": LONG,
+    "int": LONG,
+    "float": FLOAT,
+    "decimal": FLOAT,
+    "timestamp_ntz": DATETIME,
+    "void": STRING,
 }
 
 
@@ -64,15 +76,46 @@ def handed_over(spark: Any, table: Table) -> Any:
     if strange is not None:
         raise CannotDo(f"column {strange!r} is {kinds[strange]}, which is not handed to PySpark code")
     schema = ", ".join(f"`{name.replace('`', '``')}` {SPARK_TYPES[kinds[name]]}" for name in names)
-    columns = [table[name].astype(object).where(table[name].notna(), None).tolist() for name in names]
+    columns = [_values(table[name], kinds[name]) for name in names]
     return spark.createDataFrame(list(zip(*columns, strict=True)), schema)
 
 
+def _values(series: Any, kind: str) -> list[Any]:
+    """A column as the values that Spark takes; with a time zone, as Spark takes others for the machine's."""
+    values = series.astype(object).where(series.notna(), None).tolist()
+    if kind == DATETIME:
+        return [None if value is None else value.to_pydatetime().replace(tzinfo=UTC) for value in values]
+    return list(values)
+
+
 def collected(given: Any) -> Table:
-    """What the code has left. Raises CannotDo for anything but a Spark DataFrame."""
+    """What the code has left. Raises CannotDo for anything but a Spark DataFrame of the kinds there are.
+
+    Row by row: toPandas() of PySpark 3.5 needs distutils, which Python 3.12 has not.
+    """
     if not hasattr(given, "toPandas"):
         raise CannotDo(f"the code left a {type(given).__name__} in df; allowed: a Spark DataFrame")
-    kinds = dict(given.dtypes)
-    table = from_user(given.toPandas())
-    empty = [name for name, kind in kinds.items() if kind == "string" and table[name].isna().all()]
-    return table.assign(**{name: pd.array([None] * len(table), dtype="string[pyarrow]") for name in empty})
+    kinds = {name: _kind(name, spark_type) for name, spark_type in given.dtypes}
+    if len(kinds) < len(given.columns):
+        raise CannotDo("the code left two columns of one name; allowed: each name once")
+    found = given.collect()
+    columns = {}
+    for place, (name, kind) in enumerate(kinds.items()):
+        values = [row[place] for row in found]
+        if kind == DATETIME:  # Spark gives them in the machine's time zone
+            values = [None if v is None else v.astimezone(UTC).replace(tzinfo=None) for v in values]
+        if kind == FLOAT:
+            values = [math.nan if value is None else float(value) for value in values]
+        columns[name] = pd.Series(values, dtype=object) if kind == ARRAY else new(values, kind)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(found)), copy=False)
+
+
+def _kind(name: str, spark_type: str) -> str:
+    """The kind of a column of Spark's."""
+    base = spark_type.partition("(")[0]
+    kinds = {**{own: kind for kind, own in SPARK_TYPES.items()}, **NARROWER}
+    if base not in kinds:
+        raise CannotDo(
+            f"the code left column {name!r} with Spark's type {spark_type}, which is not done here"
+        )
+    return kinds[base]

@@ -99,6 +99,8 @@ def test_spark_code_without_spark_is_refused_with_the_remedy(operator: str, para
 
 
 @spark
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # PySpark leaves its sockets to the garbage collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_spark_code_runs_where_spark_is() -> None:
     given = table({"t": ["a", "a", None], "n": [1, 2, 3], "w": [NOON] * 3, "none": new([None] * 3, LONG)})
     code = (
@@ -111,6 +113,6 @@ def test_spark_code_runs_where_spark_is() -> None:
         ("custom_code_0.1", {"operator": "Python (PySpark)", "pyspark_parameters": {"code": code}}),
     ]:
         made = plain(applied(operator, parameters, given))
-        assert (made["t"], made["s"], made["w"]) == ([None, "a"], [3, 3], [NOON, NOON])
+        assert made == {"t": [None, "a"], "s": [3, 3], "w": [NOON, NOON], "e": [None, None]}
     with pytest.raises(NodeFailed, match="the code left a int in df; allowed: a Spark DataFrame"):
         applied("custom_pyspark_0.1", {"code": "df = 7"}, given)
