@@ -132,12 +132,21 @@ def choices_of(decision: dict[str, Any]) -> list[tuple[str, str | None]]:
     ]
 
 
+@pytest.fixture(scope="module")
+def day(stack: Stack) -> Partition:
+    return Partition(stack, "loan_asks").start()
+
+
+@pytest.fixture(scope="module")
+def days(stack: Stack) -> dict[str, Partition]:
+    if not ADULT.exists():
+        pytest.skip(f"the census data ({ADULT.name}) is not part of the project and is not there")
+    names = ("census_asks", "census_mitigates", "census_stops")
+    return {name: Partition(stack, name).start(ADULT) for name in names}
+
+
 class TestLoans:
     """A day within the outer bound asks, and is approved, asked again and mitigated; a day beyond stops."""
-
-    @pytest.fixture(scope="class")
-    def day(self, stack: Stack) -> Partition:
-        return Partition(stack, "loan_asks").start()
 
     def test_a_person_sees_the_numbers_and_approves(self, day: Partition) -> None:
         form = day.until_asked()
@@ -245,13 +254,6 @@ class TestLoans:
 
 class TestCensus:
     """The same data under three sets of bounds; all three runs go on at once."""
-
-    @pytest.fixture(scope="class")
-    def days(self, stack: Stack) -> dict[str, Partition]:
-        if not ADULT.exists():
-            pytest.skip(f"the census data ({ADULT.name}) is not part of the project and is not there")
-        names = ("census_asks", "census_mitigates", "census_stops")
-        return {name: Partition(stack, name).start(ADULT) for name in names}
 
     def test_stop(self, days: dict[str, Partition]) -> None:
         day = days["census_stops"]

@@ -34,7 +34,7 @@ VARIANTS: dict[str, tuple[Path, dict[str, Any]]] = {
         LOAN,
         bias(
             {"absolute": 0.05, "beyond": "ask"},
-            ask={"timeout_hours": 0.001, "on_timeout": "reject", "users": ["somebody-else"]},
+            ask={"timeout_hours": 0.005, "on_timeout": "reject", "users": ["somebody-else"]},
         ),
     ),
     "census_asks": (CENSUS, bias({"absolute": 0.1, "beyond": "ask"})),

@@ -66,7 +66,7 @@ class PublishDatasetOperator(SettleBias):
         record = self.settled(context)
         try:
             dataset = decision.accepted_dataset(record, self.uri)
-            check_unchanged(self, self.bucket, dataset)
+            check_unchanged(self, self.bucket, record)
         except DataNotAccepted as error:
             raise AirflowFailException(str(error)) from error
         write_json(self, self.bucket, self.decision_key, record)
@@ -114,7 +114,7 @@ class ReadDecisionOperator(AwsBaseOperator[S3Hook]):
         try:
             record = decision.checked(read_json(self, self.bucket, self.decision_key), uri)
             dataset = decision.accepted_dataset(record, uri)
-            check_unchanged(self, self.bucket, dataset)
+            check_unchanged(self, self.bucket, record)
         except ReportMissing as error:
             says = f"There is no decision on it: run ingest_analyze of that day first ({uri})."
             raise AirflowFailException(str(DataNotAccepted(says))) from error
@@ -124,14 +124,15 @@ class ReadDecisionOperator(AwsBaseOperator[S3Hook]):
         return dataset
 
 
-def check_unchanged(access: AwsAccess, bucket: str, dataset: dict[str, Any]) -> None:
-    """What lies there is what was measured.
+def check_unchanged(access: AwsAccess, bucket: str, record: decision.Record) -> None:
+    """What lies there is what was measured: also the curated rows of a mitigated day, which judge the model.
 
     :raises DataNotAccepted: it is not
     """
-    prefix = dataset["uri"].removeprefix(f"s3://{bucket}/")
-    if snapshot(access, bucket, prefix)["digest"] != dataset["digest"]:
-        raise DataNotAccepted(
-            f"{dataset['uri']} has changed since its bias was measured: "
-            "clear clean_partition of that day's ingest_analyze, with what follows it."
-        )
+    for dataset in (part["dataset"] for part in record["rounds"]):
+        prefix = dataset["uri"].removeprefix(f"s3://{bucket}/")
+        if snapshot(access, bucket, prefix)["digest"] != dataset["digest"]:
+            raise DataNotAccepted(
+                f"{dataset['uri']} has changed since its bias was measured: "
+                "clear clean_partition of that day's ingest_analyze, with what follows it."
+            )

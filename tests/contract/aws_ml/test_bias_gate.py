@@ -315,6 +315,14 @@ class TestNothingElseIsPublished:
         day.put(f"{day.curated}part-1.parquet", b"more rows")
         assert "has changed since its bias was measured" in day.refusal()
 
+    def test_the_curated_rows_of_a_mitigated_day_count_too(self, day: Partition) -> None:
+        """The model is judged by them."""
+        day.first_gate(0.15)
+        day.second_gate(0.0)
+        day.publish()
+        day.put(f"{day.curated}part-0.parquet", b"other rows")
+        assert f"{day.curated} has changed" in day.refusal()
+
     def test_a_day_that_was_never_measured_is_refused(self, day: Partition) -> None:
         assert "There is no decision on it: run ingest_analyze of that day first" in day.refusal()
 
