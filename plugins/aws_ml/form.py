@@ -41,7 +41,8 @@ def body(record: Record, choices: Mapping[str, str], timeout_hours: float, on_ti
         lines.append(row(*shown, SHOWN_AS[Way(metric["way"])]))
     lines.append("")
     lines += [f"- {code(each['sentence'])}" for each in metrics if each["way"] != Way.ACCEPT]
-    lines += ["", *(f"- **{choice}**: {follows}" for choice, follows in choices.items()), ""]
+    lines += ["", "You may choose:", ""]
+    lines += [*(f"- **{choice}**: {follows}" for choice, follows in choices.items()), ""]
     lines += [f"Without an answer within {timeout_hours:g} hours: **{on_timeout}**.", ""]
     lines.append(f"All numbers: {code(uri)}")
     return "\n".join(lines)

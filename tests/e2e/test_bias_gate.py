@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from launcher import answer
 from launcher.api import TaskInstance
 from launcher.follow import child_run_id, error_of, task_log
 from launcher.landing import client, land
@@ -262,10 +263,22 @@ class TestCensus:
         assert day.decision()["outcome"] == "stopped"
         assert "is 0.2002, above the maximum of 0.1" in day.said()
 
-    def test_ask(self, days: dict[str, Partition]) -> None:
+    def test_ask(
+        self,
+        days: dict[str, Partition],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Answered by the command for the terminal, which also shows the question."""
         day = days["census_asks"]
         assert day.until_asked()["options"] == ["Approve", "Reject"]  # it has no method of mitigation
-        day.answer("Approve", "historical data, for teaching")
+        monkeypatch.setattr(answer, "choices_from_environment", lambda: day.stack.choices)
+        where = [str(day.stack.airflow_port), day.dag_id, day.run_id, "ask_about_bias"]
+        assert answer.main(where) == 0
+        assert "Options: Approve, Reject" in capsys.readouterr().out
+        assert answer.main([*where, "Mitigate"]) == 1
+        assert "Invalid options ['Mitigate']" in capsys.readouterr().err
+        assert answer.main([*where, "Approve", "historical data, for teaching"]) == 0
         assert day.end() == "success", day.said()
         assert day.way() == {"ask_about_bias", "publish_partition"}
         assert choices_of(day.decision()) == [("ask", "Approve")]
