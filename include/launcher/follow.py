@@ -103,7 +103,7 @@ class Watched:
         self._refresh(dag_id for dag_id in self._wanted if not self._is_over(dag_id))
         if self._is_over(parent):
             self._refresh(self._wanted)  # a stage that was over at first may have been cleared and run again
-        for task in sorted(self.tasks(), key=lambda task: task.end_date or ""):
+        for task in sorted(self.tasks(), key=lambda task: task.end_date or task.start_date or ""):
             key = (task.dag_id, task.task_id, task.map_index, task.try_number, task.state or "")
             if task.state in (*ENDED, "up_for_retry", ASKING) and key not in self._told:
                 self._told.add(key)

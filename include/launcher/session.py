@@ -134,8 +134,8 @@ def tell(stack: Stack, task: TaskInstance) -> None:
         f"                     user {airflow_setup.USER}, password {password}\n"
         f"    in a terminal    PYTHONPATH=include {stack.choices.layout.airflow_python} -m launcher.answer"
         f" {stack.airflow_port} {task.dag_id} {shlex.quote(task.run_id)} {task.task_id} OPTION 'the reason'\n"
-        f"  Without an answer in time: {' '.join(question['defaults'])}. "
-        f"The numbers are above it in the browser, and in the log of the gate's task.\n",
+        f"  The form has the numbers; without OPTION the command prints it. "
+        f"Without an answer in time: {' '.join(question['defaults'])}.\n",
         flush=True,
     )
 
