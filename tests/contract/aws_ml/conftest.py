@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 
+from aws_ml.preload import share_models
 from tests.support.stand_in import StandIn, stand_in, start_stand_in  # noqa: F401 (fixtures)
 
 BUCKET = "contract"
@@ -103,6 +104,12 @@ def furnish(aws: StandIn) -> None:
         ],
     }
     aws.client("iam").create_role(RoleName="contract", AssumeRolePolicyDocument=json.dumps(trust))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models() -> None:
+    """Read AWS's models once, as Airflow's processes do; else every operator's client reads them again."""
+    share_models()
 
 
 @pytest.fixture(scope="module")
