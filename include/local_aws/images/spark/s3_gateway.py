@@ -302,7 +302,8 @@ class Gateway:
     """The server; it listens on a free port of 127.0.0.1 and answers who knows the secret in its path."""
 
     def __init__(self, room: Path) -> None:
-        s3 = boto3.client("s3", config=Config(max_pool_connections=64))
+        # A session of its own: the default one keeps the keys that its process was first started with.
+        s3 = boto3.session.Session().client("s3", config=Config(max_pool_connections=64))
         self.buckets: list[str] = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
         self._secret = secrets.token_urlsafe(24)
         root = f"{ROOT}/{self._secret}/"
