@@ -146,7 +146,7 @@ class RemoteWork(Operator):
     def resume(
         self,
         context: Context,
-        event: Mapping[str, Any],
+        event: Any,
         handle: Handle,
         then: str,
         state: dict[str, Any],
@@ -154,7 +154,7 @@ class RemoteWork(Operator):
         stop_on_kill: bool = True,
     ) -> Any:
         """Go on after the trigger fired; or wait on, since Airflow on SQLite may deliver another's event."""
-        if error := event.get("error"):
+        if isinstance(event, Mapping) and event.get("handle") == handle and (error := event.get("error")):
             raise RemoteJobUnreachable(self._called(handle), error)
         return self.follow(context, handle, then, stop_on_kill=stop_on_kill, **state)
 

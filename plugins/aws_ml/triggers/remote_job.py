@@ -79,7 +79,9 @@ class RemoteJobTrigger(BaseTrigger):
                     try:
                         delay = patience.after(error)
                     except Exception as permanent:  # noqa: BLE001 (told to the task, which fails with it)
-                        yield TriggerEvent({"phase": "unknown", "error": str(permanent)})
+                        yield TriggerEvent(
+                            {"phase": "unknown", "error": str(permanent), "handle": self.handle}
+                        )
                         return
                     self.log.warning("AWS doesn't answer, asking again in %.0f s: %s", delay, error)
                 else:

@@ -285,7 +285,7 @@ def deferral(task: TaskInstance, program: str) -> TaskDeferred:
     return caught.value
 
 
-def resume(task: TaskInstance, deferred: TaskDeferred, event: dict[str, Any]) -> Any:
+def resume(task: TaskInstance, deferred: TaskDeferred, event: Any) -> Any:
     """A new worker goes on after the trigger fired."""
     arguments = {**(deferred.kwargs or {}), "event": event}
     return operator(task, deferrable=True).resume_execution(deferred.method_name, arguments, task.context())
@@ -329,6 +329,25 @@ class TestDeferred:
         event = asyncio.run(first_event(deferred.trigger))
         with pytest.raises(RemoteJobFailed, match="no rows came in"):
             resume(task, deferred, event)
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            {"phase": "succeeded", "state": "Completed"},
+            {"phase": "unknown", "error": "AccessDenied", "handle": {"ProcessingJobName": "of-another-task"}},
+            ("timeout", None),
+            None,
+        ],
+    )
+    def test_an_event_of_another_task_does_not_end_the_wait(
+        self, aws: StandIn, task: TaskInstance, gate: Gate, event: Any
+    ) -> None:
+        deferred = deferral(task, gate.program)
+        with pytest.raises(TaskDeferred) as again:
+            resume(task, deferred, event)
+        gate.open()
+        asyncio.run(first_event(again.value.trigger))
+        assert resume(task, again.value, event)["name"] == f"{task.base_name}-1"
 
     def test_killing_the_deferred_task_stops_its_job(
         self, aws: StandIn, task: TaskInstance, gate: Gate
