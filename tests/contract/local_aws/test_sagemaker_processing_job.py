@@ -377,7 +377,7 @@ def test_what_is_not_emulated_is_refused_by_name(lab: Lab, path: str, value: Any
         (
             "AppSpecification.ImageUri",
             "ubuntu:latest",
-            "sagemaker-clarify-processing, sagemaker-scikit-learn",
+            "sagemaker-clarify-processing, sagemaker-data-wrangler-container, sagemaker-scikit-learn",
         ),
         ("AppSpecification.ContainerEntrypoint", None, "ContainerEntrypoint"),
         ("RoleArn", "arn:aws:iam::000000000000:user/somebody-else", "roleArn"),
