@@ -179,7 +179,7 @@ class TestLoanApproval:
     def test_the_rules_of_the_workflow_were_held(self, loan: Run, loan_bucket: Bucket) -> None:
         rules = loan_bucket.lines(f"runs/{DAY}/ingest_analyze/quality/")
         assert len(rules) == len(load_workflows()["loan_approval"].quality.rules)
-        assert {rule["Outcome"] for rule in rules} == {"Passed"}
+        assert {rule["outcome"] for rule in rules} == {"Passed"}
         recommended = loan_bucket.bytes(f"runs/{DAY}/ingest_analyze/recommended_rules.dqdl").decode()
         assert "Rules = [" in recommended
 
