@@ -13,13 +13,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aws_ml.problems import path_text, shown
+from aws_ml.problems import KeyPath, path_text, shown
 from aws_ml.reports.shelf import Document, Kind
 from aws_ml.run import Paths
 from aws_ml.schema import Workflow
 
 MOST_ROWS = 200  # of any table on the page
 MOST_CHARACTERS = 600  # of any text on the page
+LONGEST_PLACE = 200  # characters that name a place in a document
 
 Count = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -95,12 +96,18 @@ def parsed(content: Any, part: type[P], uri: str) -> P:
     except ValidationError as error:
         problems = error.errors(include_url=False)
         told = [
-            f"{path_text(problem['loc']) or 'all of it'}: {problem['msg']}"
+            f"{_place(problem['loc'])}: {problem['msg']}"
             + ("" if problem["type"] == "missing" else f", found {shown(problem['input'])}")
             for problem in problems[:3]
         ]
         more = [f"{len(problems) - 3} more"] if len(problems) > 3 else []
         raise Broken(f"{uri} is not as expected. {'; '.join([*told, *more])}") from None
+
+
+def _place(path: KeyPath) -> str:
+    """Where in a document; its keys are data and may be of any length."""
+    text = path_text(path) or "all of it"
+    return text if len(text) <= LONGEST_PLACE else f"{text[: LONGEST_PLACE - 3]}..."
 
 
 @dataclass(frozen=True)

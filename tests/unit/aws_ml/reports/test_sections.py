@@ -137,6 +137,15 @@ def test_whatever_stands_anywhere_in_a_document_is_shown_as_text_or_named_as_bro
     html.encode(errors="replace")
 
 
+def test_a_place_with_a_long_name_is_cut() -> None:
+    rows = next(section for section in SECTIONS if section.name == "rows")
+    says = complaint(rows, {**own_document(rows), "reasons": {"x" * 5_000: "many"}})
+    assert says is not None
+    assert "reasons.xxx" in says
+    assert "xxx...: Input should be" in says
+    assert len(says) < 500
+
+
 class TestBias:
     def test_the_first_layout_is_one_round(self) -> None:
         view = bias.view(material(bias.SECTION, FIRST_LAYOUT))
