@@ -96,9 +96,14 @@ def test_marks_find_a_room_and_all_rooms_but_no_other(room: Path) -> None:
         (path / "ml").mkdir()
         started.append(
             process.launch(
-                ["sleep", "60"], room=path, opt_ml=path / "ml", env=process.clean_environment(path)
+                ["python3", "-c", "import time; print('up', flush=True); time.sleep(60)"],
+                room=path,
+                opt_ml=path / "ml",
+                env=process.clean_environment(path),
+                stdout=subprocess.PIPE,
             )
         )
+        assert _stdout(started[-1]).readline() == b"up\n"  # in the midst of exec, a process shows no mark
     first, second = started
     assert process.marked(one) == [first.pid]
     assert sorted(process.marked(room)) == sorted([first.pid, second.pid])
@@ -107,6 +112,8 @@ def test_marks_find_a_room_and_all_rooms_but_no_other(room: Path) -> None:
     assert second.poll() is None
     process.kill_marked(room)
     assert second.wait(10) == -9
+    for each in started:
+        _stdout(each).close()
 
 
 # A daemon as daemons are made: forked twice, a session of its own, nothing of the environment.
