@@ -391,3 +391,22 @@ def test_failure(room: Sandbox, sql: str, reason: str) -> None:
     with pytest.raises(QueryFailed) as failed:
         answer(room, sql)
     assert failed.value.reason.startswith(reason)
+
+
+# The types that decide: 7 / 2 is 3, 7e0 / 2 is 3.5, and what a name stands for depends on where it stands.
+WITH_QUERIES = {
+    "WITH a AS (SELECT 7 AS x), b AS (SELECT x / 2 AS y FROM a) SELECT y, y / 2e0 FROM b": [["3", "1.5"]],
+    "WITH a(x) AS (VALUES 7e0), b(y) AS (SELECT x / 2 FROM a) SELECT y FROM b": [["3.5"]],
+    # an inner query of the same name hides the outer one, but not from itself
+    "WITH a AS (SELECT '7' AS x), b AS (WITH a AS (SELECT CAST(x AS integer) AS x FROM a) SELECT x / 2 AS y FROM a) SELECT y, x FROM b, a": [["3", "7"]],
+    "WITH a AS (SELECT '7' AS x) SELECT * FROM (WITH a AS (SELECT 7 AS x) SELECT x / 2 AS y FROM a), (SELECT x || 'x' AS z FROM a)": [["3", "7x"]],
+    # none of these can be stood for by a table: a column without a type, two of one name
+    "WITH a AS (SELECT NULL AS n, 7 AS x), b AS (SELECT x / 2 AS y, n FROM a) SELECT y / 2, n FROM b": [["1", None]],
+    "WITH a AS (SELECT 7 AS x, 5 AS x), b AS (SELECT 9 / 2 AS y) SELECT y / 3 FROM b": [["1"]],
+    "WITH a AS (SELECT 7 AS x) SELECT x / 2 FROM a UNION ALL SELECT x * 1e0 / 2 FROM a ORDER BY 1": [["3.0"], ["3.5"]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", WITH_QUERIES)
+def test_with_queries_keep_their_types_and_names(room: Sandbox, sql: str) -> None:
+    assert answer(room, sql) == WITH_QUERIES[sql]

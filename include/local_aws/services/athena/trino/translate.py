@@ -7,12 +7,14 @@ is bound, never run, with each mark wrapped so that the bound plan names its typ
     a / b   ──>   struct_extract({'m1_0': a, 'm1_1': b, 'v': a / b}, 'v')
 
 Marks are resolved from the inside out, because the type of an outer operator follows from the inner one's
-right rendering. The drawback: one bind per level of nesting, a few milliseconds each.
+right rendering. The drawback: one bind per level of nesting, a few milliseconds each; WITH queries are
+therefore looked at one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import chain, combinations
 
 import duckdb
@@ -27,6 +29,7 @@ from local_aws.services.athena.trino.refusals import refuse_aliases, refuse_mixe
 from local_aws.services.athena.trino.tables import is_map
 from local_aws.services.athena.trino.translator import Translator
 from local_aws.services.athena.trino.types import DuckType
+from local_aws.services.athena.trino.with_queries import WithQueries
 
 
 def duckdb_sql(
@@ -45,39 +48,57 @@ def duckdb_sql(
     """
     _put_joined_columns_first(tree)
     refuse_aliases(tree, sql, connection, shape)
-    marks = number(tree, is_typed)
+    translation = _Translation(tree, sql, connection, number(tree, is_typed), shape)
     try:
-        return _resolved(tree, sql, connection, marks, real=real, shape=shape)
+        return translation.resolved(real)
     except UnsupportedError as problem:
         raise not_supported(f"a construct of this query: {problem}") from None
 
 
-def _resolved(
-    tree: exp.Expr,
-    sql: str,
-    connection: duckdb.DuckDBPyConnection,
-    marks: dict[int, list[exp.Expr]],
-    *,
-    real: str,
-    shape: str,
-) -> str:
-    _tell_maps(tree, sql, connection, shape)
-    known: dict[int, list[DuckType]] = {}
-    while len(known) < len(marks):
-        wave = ready(marks, known)
-        translator = Translator(sql, known, wave, shape)
-        text = translator.generate(tree, copy=False)
-        provide(connection, text)
-        try:
-            known.update(bind(connection, text, wave, marks))
-        except duckdb.Error:
-            # 'a' + 1 does not bind, but its operands do, and their types say what is wrong with it.
-            translator.blind = True
-            known.update(bind(connection, translator.generate(tree, copy=False), wave, marks))
-    refuse_mixed_sets(tree, sql, connection, known, shape)
-    text = str(Translator(sql, known, frozenset(), real).generate(tree, copy=False))
-    provide(connection, text)
-    return text
+@dataclass
+class _Translation:
+    tree: exp.Expr
+    sql: str
+    connection: duckdb.DuckDBPyConnection
+    marks: dict[int, list[exp.Expr]]
+    shape: str
+    known: dict[int, list[DuckType]] = field(default_factory=dict)  # of the marks' operands
+
+    def resolved(self, real: str) -> str:
+        """The text with every mark resolved, over the relations that hold the data."""
+        _tell_maps(self.tree, self.sql, self.connection, self.shape)
+        queries = WithQueries(self.tree, self.connection, self.shape)
+        for cte in queries:
+            self._learn(cte.this)
+            if not queries.stand_for(cte, self._text(cte.this, self.shape)):
+                break
+        with queries.left_out():
+            self._learn(self.tree)
+        queries.forget()
+        refuse_mixed_sets(self.tree, self.sql, self.connection, self.known, self.shape)
+        return self._text(self.tree, real)
+
+    def _learn(self, part: exp.Expr) -> None:
+        """Bind a part of the tree until the operands of all its marks are known."""
+        inside = {id(node) for node in part.walk()}
+        marks = {number: nodes for number, nodes in self.marks.items() if id(nodes[0]) in inside}
+        while marks.keys() - self.known.keys():
+            wave = ready(marks, self.known)
+            translator = Translator(self.sql, self.known, wave, self.shape)
+            text = translator.generate(part, copy=False)
+            provide(self.connection, text)
+            try:
+                self.known.update(bind(self.connection, text, wave, marks))
+            except duckdb.Error:
+                # 'a' + 1 does not bind, but its operands do, and their types say what is wrong with it.
+                translator.blind = True
+                blind = translator.generate(part, copy=False)
+                self.known.update(bind(self.connection, blind, wave, marks))
+
+    def _text(self, part: exp.Expr, schema: str) -> str:
+        text = str(Translator(self.sql, self.known, frozenset(), schema).generate(part, copy=False))
+        provide(self.connection, text)
+        return text
 
 
 def _put_joined_columns_first(tree: exp.Expr) -> None:
@@ -110,6 +131,8 @@ def _tell_maps(tree: exp.Expr, sql: str, connection: duckdb.DuckDBPyConnection, 
         and len(alias.columns) > 1
         and not is_map(unnest.expressions[0])
     ]
+    if not unclear:
+        return
     for operands in _subsets(unclear):
         for operand in unclear:
             operand.meta["map"] = any(operand is chosen for chosen in operands)
