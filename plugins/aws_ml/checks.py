@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_ml import dqdl, flow, hyperparameters, run
 from aws_ml.bias import PRE_TRAINING
+from aws_ml.feature_store import check_feature_store
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
 from aws_ml.schema import SEVERITY, Band, Bias, Bounds, Cell, Column, Workflow, ends
 
@@ -505,6 +506,7 @@ FIRST_CHECKS = [
 ]
 LATER_CHECKS = [check_label_and_key, check_facets, check_features]
 OTHER_CHECKS = [
+    check_feature_store,
     check_texts,
     check_capacity,
     check_readings,

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,6 +91,15 @@ def partition_date(value: object) -> str:
     raise RunKeyInvalid(f"Found {text!r}.")
 
 
+def day_end(key: str, timezone: str = "UTC") -> datetime:
+    """The moment at which the partition's day is over: the midnight after it, in the schedule's time zone.
+
+    What a run may know ends here, however late it runs.
+    """
+    after = date.fromisoformat(partition_date(key)) + timedelta(days=1)
+    return datetime.combine(after, time.min, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
 def from_task(task_id: str, key: str | None = None) -> str:
     """Jinja text for what ``task_id`` of this run returned (or one ``key`` of that mapping)."""
     pulled = f"ti.xcom_pull(task_ids='{task_id}')"
@@ -101,6 +110,8 @@ def from_task(task_id: str, key: str | None = None) -> str:
 CODE_PREFIX = from_task("publish_code", "prefix")  # <workflow>/code/<sha256>/
 # The task `read_decision` says which rows were accepted.
 DATASET_URI = from_task("read_decision", "uri")
+# The end of the run's day, in seconds since 1970.
+AS_OF = "{{ as_of() }}"
 # The task `check_features` says whether the rows to learn from have weights.
 CSV_WEIGHTS = "{{ ti.xcom_pull(task_ids='check_features')['weighted'] | int }}"
 # The task `train_model` says where SageMaker put the model's archive.
@@ -134,7 +145,7 @@ class Paths:
         return f"s3://{self.bucket}/{key}"
 
     def table(self, name: str) -> str:
-        """The prefix of all partitions of ``landing``, ``curated`` or ``quarantine``, or of all ``runs``."""
+        """The prefix of all partitions of a table, or of all ``runs``, or of the ``feature_store``."""
         return f"{self.workflow}/{name}/"
 
     @property
@@ -285,6 +296,22 @@ class Paths:
     def wrangled(self) -> str:
         """Data Wrangler's extract of the partition, at ``<job name>/<node id>/default/part-*``."""
         return f"{self.stage('ingest_analyze')}wrangled/"
+
+    # the feature store
+    @property
+    def ingestion(self) -> str:
+        """The prefix of ``ingestion.json``: records in, written and refused, with reasons."""
+        return f"{self.stage('prepare_transform')}ingestion/"
+
+    @property
+    def joined(self) -> str:
+        """Labelled rows with the features known at their time, in a folder for the query that made them."""
+        return f"{self.stage('prepare_transform')}joined/"
+
+    @property
+    def join_queries(self) -> str:
+        """Where Athena puts the results of the questions around the join."""
+        return f"{self.stage('prepare_transform')}queries/"
 
     # prepare_transform
     @property
@@ -453,7 +480,11 @@ def image(name: str, version: str) -> str:
 
 
 def macros(workflow: str, timezone: str = "UTC") -> dict[str, Callable[..., str]]:
-    """``user_defined_macros`` of a workflow's DAGs: ``run_key()``, ``job_name(step)``, ``image_uri(...)``."""
+    """``user_defined_macros`` of a workflow's DAGs.
+
+    ``run_key()``, ``job_name(step)``, ``image_uri(name, version)``, ``as_of()``: the end of the run's day in
+    seconds since 1970, ``days_before(n)``: the day n days before the run's.
+    """
 
     @pass_context
     def key(context: JinjaContext) -> str:
@@ -479,4 +510,18 @@ def macros(workflow: str, timezone: str = "UTC") -> dict[str, Callable[..., str]
         region = context["var"]["value"].get(REGION_VARIABLE, environment)
         return image_uri(image_name, version, region)
 
-    return {"run_key": key, "job_name": name, "image_uri": uri}
+    @pass_context
+    def as_of(context: JinjaContext) -> str:
+        return str(int(day_end(key(context), timezone).timestamp()))
+
+    @pass_context
+    def days_before(context: JinjaContext, days: int) -> str:
+        return (date.fromisoformat(key(context)) - timedelta(days=days)).isoformat()
+
+    return {
+        "run_key": key,
+        "job_name": name,
+        "image_uri": uri,
+        "as_of": as_of,
+        "days_before": days_before,
+    }

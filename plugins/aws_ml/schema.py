@@ -15,6 +15,8 @@ from aws_ml import run
 from aws_ml.problems import KeyPath, path_text
 
 Cell = str | bool | int | float
+ROW_ID = "row_id"  # what the cleaning job calls the rows of a workflow without a key
+EVENT_TIME = "event_time"  # the feature that says when, where no column does
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp", "date"]
 Beyond = Literal["mitigate", "ask", "stop"]  # what follows beyond a bound on bias
 SEVERITY: tuple[Beyond, ...] = ("mitigate", "ask", "stop")  # the mildest first
@@ -258,6 +260,36 @@ class Impute(Part):
     categorical: Literal["constant", "most_frequent"]
 
 
+class FeatureNote(Part):
+    """What is told of one feature in the feature store."""
+
+    description: Annotated[str, Field(min_length=1, max_length=255)]  # AWS's limit
+    owner: Annotated[str, Field(min_length=1, max_length=255)] | None = None  # null: the workflow's
+
+
+class FeatureStore(Part):
+    """The feature group that keeps what is known of each entity at each time."""
+
+    enabled: bool  # false: the feature job reads the accepted rows as they are
+    group: Annotated[
+        str | None,  # null: the workflow's name, with hyphens
+        Field(
+            pattern=r"^[a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}$",
+            description="up to 64 letters, digits, - and _, a letter or digit at both ends",
+        ),
+    ]
+    entity: str | None  # the column that says whose features they are; null: `data.key`, or row_id
+    event_time: str | None  # the column that says since when they hold; null: the end of the partition's day
+    features: Annotated[list[str], Field(min_length=1)] | None  # null: all columns but the label
+    online: bool  # keep the newest record of each entity where the endpoint can read it
+    ttl_hours: Positive | None  # how long after its event time a record stays online; null: forever
+    offline_minutes: Positive  # how long written records may take to the offline store; then they are lost
+    window_days: Annotated[int, Field(ge=1, le=3660)]  # days whose rows a run learns from, its own the last
+    batch_size: Annotated[int, Field(ge=1, le=25)]  # records a call; AWS's limit
+    parallel: Annotated[int, Field(ge=1, le=256)]  # calls at once
+    notes: dict[str, FeatureNote]  # by feature
+
+
 class Features(Part):
     """What the model sees."""
 
@@ -346,6 +378,7 @@ class Workflow(Part):
     wrangler: Wrangler
     quality: Quality
     profile: Profile
+    feature_store: FeatureStore
     features: Features
     processing: Processing
     training: Training
@@ -373,6 +406,31 @@ class Workflow(Part):
     def facet(self, column: str) -> Facet:
         """The facet of that column; a workflow that was loaded names no other."""
         return next(facet for facet in self.bias.facets if facet.column == column)
+
+    @property
+    def feature_group(self) -> str:
+        """The name of the workflow's feature group."""
+        return self.feature_store.group or run.legal(self.name)
+
+    @property
+    def entity(self) -> str:
+        """The column whose values name the entities of the feature store."""
+        return self.feature_store.entity or self.data.key or ROW_ID
+
+    @property
+    def event_time(self) -> str:
+        """The feature that says since when a record holds, in seconds since 1970."""
+        return self.feature_store.event_time or EVENT_TIME
+
+    def stored_features(self) -> list[Column]:
+        """The columns that are features of the group, in the file's order: neither entity nor event time."""
+        chosen = self.feature_store.features
+        return [
+            column
+            for column in self.data.columns
+            if column.name not in (self.data.label.column, self.entity, self.event_time)
+            and (chosen is None or column.name in chosen)
+        ]
 
     def origin(self, *path: str | int) -> str:
         """Which file says the value at a key path, e.g. ``loan_approval.yaml: evaluation.minimum``."""

@@ -35,6 +35,25 @@ def dag_run(run_type: Any = RunType.MANUAL, conf: Any = None, start: datetime | 
     return SimpleNamespace(run_id="some_run", run_type=run_type, conf=conf, data_interval_start=start)
 
 
+class TestDayEnd:
+    def test_it_is_the_midnight_after(self) -> None:
+        assert run.day_end("2026-01-15") == datetime(2026, 1, 16, tzinfo=UTC)
+
+    def test_midnight_is_the_schedules(self) -> None:
+        """Tokyo is nine hours ahead; Paris puts its clocks forward on 29 March 2026, a day of 23 hours."""
+        assert run.day_end("2026-01-15", "Asia/Tokyo") == datetime(2026, 1, 15, 15, tzinfo=UTC)
+        assert run.day_end("2026-03-28", "Europe/Paris") == datetime(2026, 3, 28, 23, tzinfo=UTC)
+        assert run.day_end("2026-03-29", "Europe/Paris") == datetime(2026, 3, 29, 22, tzinfo=UTC)
+
+    def test_macros_tell_it_in_seconds_and_count_days_back(self) -> None:
+        """2026-01-16T00:00:00Z is 1768521600 seconds after 1970 (date -d 2026-01-16Z +%s)."""
+        texts = SandboxedEnvironment()
+        texts.globals.update(run.macros("w"))
+        assert texts.from_string("{{ as_of() }}").render(context("2026-01-15")) == "1768521600"
+        before = texts.from_string("{{ days_before(15) }} {{ days_before(0) }}")
+        assert before.render(context("2026-01-15")) == "2025-12-31 2026-01-15"
+
+
 class TestRunKey:
     def test_conf_comes_first(self) -> None:
         start = datetime(2026, 3, 1, tzinfo=UTC)
