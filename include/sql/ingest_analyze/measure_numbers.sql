@@ -31,7 +31,7 @@ WITH measured AS (
   , {{ every("stddev_samp(", ")") }} AS deviation_of
   , {{ every("skewness(", ")") }} AS skewness_of
   , {{ every("approx_percentile(", ", ARRAY[0.25, 0.5, 0.75])") }} AS quartiles_of
-  , ARRAY[{% for number in numbers %}{{ "0e0" if number.whole else "max(abs(mod(n" ~ number.place ~ ", 1e0)))" }}{{ ", " if not loop.last }}{% endfor %}] AS fraction_of
+  , ARRAY[{% for number in numbers %}{{ "0e0" if number.whole else "max(n" ~ number.place ~ " - floor(n" ~ number.place ~ "))" }}{{ ", " if not loop.last }}{% endfor %}] AS fraction_of
   FROM ({{ rows_of_the_day() }})
 ), described AS (
   SELECT
