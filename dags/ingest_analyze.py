@@ -165,6 +165,8 @@ def ingest_analyze(workflow: Workflow) -> DAG:
             check_rules = GlueDataQualityEvaluationRunOperator(
                 task_id="check_rules",
                 config=evaluation_run.start_data_quality_ruleset_evaluation_run(workflow),
+                bucket=BUCKET,
+                key=paths.quality_report,
             )
             create_database >> define_rules
             [add_curated_partition, define_rules] >> check_rules >> measure_bias

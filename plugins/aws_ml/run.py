@@ -218,6 +218,11 @@ class Paths:
         return f"{self.stage('ingest_analyze')}quality/"
 
     @property
+    def quality_report(self) -> str:
+        """Each data quality rule with its outcome and what was found, for people and the report page."""
+        return f"{self.stage('ingest_analyze')}quality.json"
+
+    @property
     def recommended_rules(self) -> str:
         """The data quality rules that Glue recommends for this partition. DQDL."""
         return f"{self.stage('ingest_analyze')}recommended_rules.dqdl"

@@ -115,8 +115,27 @@ DEPLOYMENT: dict[str, Any] = {
 }
 PROFILE: dict[str, Any] = {
     "rows": 4925,
-    "columns": 14,
+    "label": {"column": "approved", "positives": 2955, "share": 0.6},
+    "columns": [
+        {"name": "income", "missing": 148, "drift": {"psi": 0.31, "note": None}},
+        {"name": "region", "missing": 0, "drift": {"psi": 0.01, "note": None}},
+        {"name": "applied_at", "missing": 0, "drift": None},
+    ],
+    "near_duplicates": {"rows": 2, "groups": 1},
+    "previous": {"partition": "2026-01-14", "rows": 4907, "share": 0.61},
     "alerts": [{"level": "serious", "columns": ["income"], "says": "is skewed"}],
+}
+QUALITY: dict[str, Any] = {
+    "run_id": "dqrun-1",
+    "rules": [
+        {"rule": "RowCount > 500", "outcome": "PASS", "figures": {"Dataset.*.RowCount": 4925.0}},
+        {
+            "rule": 'Completeness "income" > 0.99',
+            "outcome": "FAIL",
+            "figures": {"Column.income.Completeness": 0.97},
+            "message": "Value: 0.97 does not meet the constraint requirement!",
+        },
+    ],
 }
 MITIGATION: dict[str, Any] = {
     "method": "reweighing",
@@ -140,6 +159,7 @@ DOCUMENTS: dict[str, Any] = {
     "ingest_analyze/cleaning.json": CLEANING,
     "ingest_analyze/profile/profile.json": PROFILE,
     "ingest_analyze/profile/profile.html": PAGE,
+    "ingest_analyze/quality.json": QUALITY,
     "ingest_analyze/decision.json": DECISION,
     "ingest_analyze/bias/report.html": PAGE,
     "ingest_analyze/mitigation/mitigation.json": MITIGATION,

@@ -9,6 +9,7 @@ from airflow.providers.amazon.aws.operators.glue import GlueDataQualityRuleSetEv
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 
 from aws_ml.exceptions import RulesBroken
+from aws_ml.hooks.documents import write_json
 from aws_ml.operators.glue_data_quality_run import GlueDataQualityRun
 from aws_ml.operators.remote_job import RECORD_KEY
 from aws_ml.waiters.kinds import GLUE_DATA_QUALITY_EVALUATION_RUN, Description, Handle
@@ -26,9 +27,12 @@ class GlueDataQualityEvaluationRunOperator(GlueDataQualityRun, GlueDataQualityRu
 
     It fails unless every rule passed, with a line for each that did not: the rule and the figures found. A
     rule that could not be evaluated never passes, and neither does a run without results. Such a failure is
-    not retried (`aws_ml.retry`), and a task that is cleared after it evaluates anew.
+    not retried (`aws_ml.retry`), and a task that is cleared after it evaluates anew. What was found lies in
+    S3 before it is judged.
 
     :param config: body of StartDataQualityRulesetEvaluationRun (templated)
+    :param bucket: where the report goes (templated)
+    :param key: its key (templated)
     :param poll_seconds: seconds between two polls
     :param deferrable: wait on the triggerer instead of on a worker
     :return: ``{"run_id", "result_ids", "rules"}``, `rules` being how many passed
@@ -36,14 +40,23 @@ class GlueDataQualityEvaluationRunOperator(GlueDataQualityRun, GlueDataQualityRu
 
     kind = GLUE_DATA_QUALITY_EVALUATION_RUN
     start = "start_data_quality_ruleset_evaluation_run"
-    template_fields: Sequence[str] = aws_template_fields("config")
+    template_fields: Sequence[str] = aws_template_fields("config", "bucket", "key")
     template_fields_renderers: ClassVar[dict[str, str]] = {"config": "json"}
 
     def __init__(
-        self, *, config: dict[str, Any], poll_seconds: float = 30, deferrable: bool = True, **kwargs: Any
+        self,
+        *,
+        config: dict[str, Any],
+        bucket: str,
+        key: str,
+        poll_seconds: float = 30,
+        deferrable: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(datasource={}, role="", rule_set_names=[], deferrable=deferrable, **kwargs)
         self.config = config
+        self.bucket = bucket
+        self.key = key
         self.poll_seconds = poll_seconds
 
     def conclude(self, context: Context, *, handle: Handle, attempt: int, adopted: bool) -> Any:
@@ -63,6 +76,7 @@ class GlueDataQualityEvaluationRunOperator(GlueDataQualityRun, GlueDataQualityRu
         where = f"{self._called(handle)}, results {', '.join(result_ids) or 'none'}"
         for rule in rules:
             self.log.info("%s %s", rule["Result"], said(rule))
+        write_json(self, self.bucket, self.key, report(handle["RunId"], rules))
         broken = [rule for rule in rules if rule["Result"] != "PASS"]
         if broken or not rules or len(results) != len(self.config["RulesetNames"]):
             lines = [said(rule) for rule in broken] or ["There is no result for every ruleset."]
@@ -83,9 +97,28 @@ class GlueDataQualityEvaluationRunOperator(GlueDataQualityRun, GlueDataQualityRu
         return results
 
 
+def report(run_id: str, rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The document of a run: ``{"run_id", "rules": [{"rule", "outcome", "figures", "message"}]}``.
+
+    `outcome` is PASS, FAIL or ERROR; `figures` are what Glue evaluated, by its names of them.
+    """
+    return {
+        "run_id": run_id,
+        "rules": [
+            {
+                "rule": _text(rule),
+                "outcome": rule["Result"],
+                "figures": rule.get("EvaluatedMetrics") or {},
+                "message": rule.get("EvaluationMessage"),
+            }
+            for rule in rules
+        ],
+    }
+
+
 def said(rule: Mapping[str, Any]) -> str:
     """One rule and what was found, e.g. ``Mean "age" > 18: found Column.age.Mean 17.2``."""
-    text = rule.get("Description") or rule.get("EvaluatedRule") or rule.get("Name", "a rule")
+    text = _text(rule)
     figures = ", ".join(f"{name} {value:.6g}" for name, value in (rule.get("EvaluatedMetrics") or {}).items())
     message = str(rule.get("EvaluationMessage") or "")
     if rule.get("Result") == "ERROR":
@@ -94,3 +127,7 @@ def said(rule: Mapping[str, Any]) -> str:
     if not figures or "NULL" in message:
         return f"{text}: {f'found {figures}; ' if figures else ''}{message or 'AWS gives no figures'}"
     return f"{text}: found {figures}"
+
+
+def _text(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("Description") or rule.get("EvaluatedRule") or rule.get("Name", "a rule"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("aws")
 
+REPORT = "quality/report.json"
 ROWS = [(number, "" if number % 10 == 0 else number * 100, "fm"[number % 2]) for number in range(1, 101)]
 # More than any test waits for: 10,000 rows, each with each with each.
 ENDLESS = 'CustomSql "select count(*) from primary a, primary b, primary c where a.id < b.id + c.id" > 0'
@@ -100,7 +102,7 @@ def quality(aws: StandIn) -> Quality:
 
 def evaluation(config: dict[str, Any], **arguments: Any) -> GlueDataQualityEvaluationRunOperator:
     return GlueDataQualityEvaluationRunOperator(
-        task_id="task", config=config, **{"deferrable": False, **arguments}
+        task_id="task", config=config, bucket=BUCKET, key=REPORT, **{"deferrable": False, **arguments}
     )
 
 
@@ -140,6 +142,10 @@ def test_broken_rules_are_told_with_their_figures(quality: Quality, task: TaskIn
         'Mean "nowhere" > 1: could not be evaluated: Input data does not include column nowhere!',
     ]
     assert "3 of 4 rules; Glue data quality run dqrun-" in str(caught.value)
+    report = json.loads(quality.s3.get_object(Bucket=BUCKET, Key=REPORT)["Body"].read())
+    assert [rule["outcome"] for rule in report["rules"]] == ["PASS", "FAIL", "FAIL", "ERROR"]
+    assert report["rules"][1]["rule"] == 'Completeness "income" > 0.95'
+    assert report["rules"][1]["figures"] == {"Column.income.Completeness": 0.9}
     assert OnlyIfItMayHelp().evaluate(caught.value, 1, 3).action is RetryAction.FAIL
 
 

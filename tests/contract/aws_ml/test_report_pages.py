@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aws_ml.reports.sections import SECTIONS
 from tests.contract.aws_ml.conftest import BUCKET
 from tests.support.api_server import ApiServer, RunRow
 from tests.support.run_documents import CLEANING, DECISION, DOCUMENTS, FIRST_LAYOUT, PAGE
@@ -211,19 +212,19 @@ class TestTheWholePage:
 class TestWhatIsNotThere:
     def test_a_run_that_goes_on_has_not_written_it_yet(self, server: ApiServer) -> None:
         page = server.report(PARENT, "empty").text
-        assert page.count("Not there yet: the run goes on.") == 7
+        assert page.count("Not there yet: the run goes on.") == len(SECTIONS)
         assert page.count("has not begun") == 3
 
     def test_another_runs_documents_are_not_taken_for_this_ones(self, server: ApiServer) -> None:
         page = server.report(PARENT, "after").text
-        assert page.count("Not made by this run. An earlier run of the same day left one") == 7
+        assert page.count("Not made by this run. An earlier run of the same day left one") == len(SECTIONS)
         assert "4,925" not in page
         assert "<iframe" not in page
         assert server.report(PARENT, "after", "ingest_analyze/bias/report.html").status_code == 404
 
     def test_a_later_runs_documents_are_shown_as_such(self, server: ApiServer) -> None:
         page = server.report(PARENT, "before").text
-        assert page.count("by a later run of the same day") == 7
+        assert page.count("by a later run of the same day") == len(SECTIONS)
 
 
 class TestWhatIsWrong:

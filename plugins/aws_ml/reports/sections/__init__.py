@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from aws_ml.reports.section import Section
-from aws_ml.reports.sections import bias, deployment, features, mitigation, model, profile, rows
+from aws_ml.reports.sections import bias, deployment, features, mitigation, model, profile, quality, rows
 
 SECTIONS: tuple[Section, ...] = (
     rows.SECTION,
     profile.SECTION,
+    quality.SECTION,
     bias.SECTION,
     mitigation.SECTION,
     features.SECTION,

@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 
 from aws_ml.reports import page
 from aws_ml.reports.section import Broken, Material, Section, Tone
-from aws_ml.reports.sections import SECTIONS, bias, features
+from aws_ml.reports.sections import SECTIONS, bias, features, profile, quality
 from aws_ml.reports.shelf import Document, Kind
 from aws_ml.run import STAGES
 from aws_ml.workflow import load_workflows
-from tests.support.run_documents import DECISION, DEPLOYMENT, DOCUMENTS, EVALUATION, FEATURES, FIRST_LAYOUT
+from tests.support.run_documents import (
+    DECISION,
+    DEPLOYMENT,
+    DOCUMENTS,
+    EVALUATION,
+    FEATURES,
+    FIRST_LAYOUT,
+    PROFILE,
+    QUALITY,
+)
 
 WORKFLOW = load_workflows()["loan_approval"]
 ALL = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
@@ -183,6 +192,34 @@ class TestBias:
         assert view is not None
         assert view.tile is not None
         assert (view.tile.value, view.tile.tone) == ("Open", Tone.CARE)
+
+
+def test_rules_that_did_not_pass_stand_first_and_are_bad() -> None:
+    view = quality.view(material(quality.SECTION, QUALITY))
+    assert view is not None
+    assert [rule.word for rule in view.values["rules"]] == ["broken", "passed"]
+    assert view.tile is not None
+    assert (view.tile.value, view.tile.tone) == ("1 of 2 rules", Tone.BAD)
+    passed = quality.view(material(quality.SECTION, QUALITY | {"rules": QUALITY["rules"][:1]}))
+    assert passed is not None
+    assert passed.tile is not None
+    assert passed.tile.tone is Tone.GOOD
+
+
+def test_a_run_without_results_of_rules_did_not_pass() -> None:
+    view = quality.view(material(quality.SECTION, QUALITY | {"rules": []}))
+    assert view is not None
+    assert view.tile is not None
+    assert view.tile.tone is Tone.BAD
+
+
+def test_the_profile_shows_what_has_moved_most_first() -> None:
+    view = profile.view(material(profile.SECTION, PROFILE))
+    assert view is not None
+    assert [column.name for column in view.values["moved"]] == ["income", "region"]
+    assert "2026-01-14" in shown(profile.SECTION, PROFILE)
+    alone = {**PROFILE, "previous": None, "columns": [{"name": "income", "drift": None}]}
+    assert "no profile of an earlier day" in shown(profile.SECTION, alone)
 
 
 def test_features_stand_with_the_column_that_they_are_made_of() -> None:
