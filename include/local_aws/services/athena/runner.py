@@ -9,6 +9,7 @@ A query lives in this process; one that is found unfinished after a restart beco
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 import time
@@ -45,7 +46,8 @@ from local_aws.wire.errors import AwsError
 LOG = logging.getLogger(__name__)
 
 KIND = "athena.query_execution"
-PARALLEL_QUERIES = 4
+# A query uses two threads; more queries than cores side by side take longer than one after the other.
+PARALLEL_QUERIES = max(2, os.cpu_count() or 1)
 _INTERRUPT_SECONDS = 0.05
 _STATEMENTS = {
     **query.STATEMENTS,
