@@ -17,9 +17,16 @@ import boto3
 import pytest
 
 from launcher.api import TaskInstance
+from launcher.settings import ROOT
 from launcher.stack import Stack
 
 WAIT = "import pathlib,time\nwhile not pathlib.Path({!r}).exists(): time.sleep(.05)"
+GUARDED = (
+    f"import sys;sys.path.insert(0,{str(ROOT / 'include')!r})\n"
+    "from jobs.processing.job import *\n"
+    "def script(): raise {}\n"
+    "sys.exit(guarded(Path('/opt/ml/processing'),script))"
+)
 FLAVOURS = ["sync", "deferred"]
 
 
@@ -229,3 +236,20 @@ def test_a_stand_in_that_is_killed_costs_an_attempt(job: Job) -> None:
     job.gate.touch()
     assert job.until_task("success", "failed").state == "success"
     assert job.task().try_number == 2
+
+
+def test_a_job_that_refuses_its_input_is_not_paid_twice(job_of: Callable[[str], Job]) -> None:
+    """The task has a retry, and fails without it."""
+    job = job_of("sync")
+    job.start(program=GUARDED.format("JobError('no rows')"))
+    job.until_run("failed")
+    assert (job.task().state, job.task().try_number) == ("failed", 1)
+    assert job.on_aws() == {"1": "Failed"}
+
+
+def test_a_job_that_crashes_is_tried_again(job_of: Callable[[str], Job]) -> None:
+    job = job_of("sync")
+    job.start(program=GUARDED.format("MemoryError('no room')"))
+    job.until_run("failed")
+    assert (job.task().state, job.task().try_number) == ("failed", 2)
+    assert job.on_aws() == {"1": "Failed", "2": "Failed"}

@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 LONGEST_MESSAGE = 1024  # bytes of /opt/ml/output/message that SageMaker keeps
+REFUSED = "Refused: "  # before the message of a JobError: the workflow does not retry what says so
 
 
 class JobError(Exception):
-    """The job cannot go on, and the message tells a person why; no traceback is needed to understand it."""
+    """The job refuses what it was given, and the message tells a person why; no traceback is needed to
+    understand it. The same input would be refused again."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,13 @@ def guarded(base: Path, action: Callable[[], None]) -> int:
     try:
         action()
     except JobError as error:
-        reason = str(error)
+        reason = f"{REFUSED}{error}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the job's owner must see it in ExitMessage
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}"
     else:
         return 0
-    print(f"Failed: {reason}", file=sys.stderr, flush=True)
+    print(reason, file=sys.stderr, flush=True)
     message = base.parent / "output" / "message"
     message.parent.mkdir(parents=True, exist_ok=True)
     # Cut between characters: SageMaker fails the job for a message that is not UTF-8.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 
 from aws_ml.exceptions import RemoteJobFailed, RemoteJobMissing, RemoteJobStopped
 from aws_ml.operators.processing_job import ProcessingJobOperator
+from aws_ml.retry import OnlyIfItMayHelp
 from aws_ml.triggers.remote_job import RemoteJobTrigger
 from tests.contract.aws_ml.conftest import (
     BUCKET,
@@ -27,8 +30,18 @@ from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("aws")
 
+ROOT = Path(__file__).parents[3]
+
 FAILING = (
     "import pathlib,sys\npathlib.Path('/opt/ml/output/message').write_text('no rows came in')\nsys.exit(3)"
+)
+
+# A script of the project's, as short as AWS wants a variable to be.
+GUARDED = (
+    f"import sys;sys.path.insert(0,{str(ROOT / 'include')!r})\n"
+    "from jobs.processing.job import *\n"
+    "def script(): raise {raised}\n"
+    "sys.exit(guarded(Path('/opt/ml/processing'),script))"
 )
 
 
@@ -116,6 +129,20 @@ class TestResult:
         assert f"SageMaker processing job {task.base_name}-1 is Failed" in said
         assert "no rows came in" in said
         assert f"log group /aws/sagemaker/ProcessingJobs, streams {task.base_name}-1/" in said
+
+    @pytest.mark.parametrize(
+        ("raised", "action"),
+        [("JobError('no rows')", RetryAction.FAIL), ("MemoryError('no room')", RetryAction.DEFAULT)],
+        ids=["refusal", "crash"],
+    )
+    def test_what_a_job_refuses_is_not_retried_and_a_crash_is(
+        self, aws: StandIn, task: TaskInstance, raised: str, action: RetryAction
+    ) -> None:
+        """The jobs' own words, through SageMaker's fields, as the retry policy reads them."""
+        with pytest.raises(RemoteJobFailed) as caught:
+            run(task, GUARDED.format(raised=raised))
+        assert caught.value.reason.endswith(raised.partition("'")[2].removesuffix("')"))
+        assert OnlyIfItMayHelp().evaluate(caught.value, 1, 2).action is action
 
     def test_a_job_that_somebody_stops_is_a_failure(
         self, aws: StandIn, task: TaskInstance, gate: Gate

@@ -7,9 +7,10 @@ from datetime import timedelta
 from airflow.sdk import DAG
 
 from aws_ml.operators.processing_job import ProcessingJobOperator
+from aws_ml.retry import OnlyIfItMayHelp
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3"
-ARGUMENTS = {"retries": 1, "retry_delay": timedelta(seconds=1)}
+ARGUMENTS = {"retries": 1, "retry_delay": timedelta(seconds=1), "retry_policy": OnlyIfItMayHelp()}
 CONFIG = {
     "ProcessingJobName": "{{ dag_run.conf['name'] }}",
     "RoleArn": "{{ var.value.aws_ml_role_arn }}",

@@ -219,7 +219,7 @@ def test_what_cannot_be_learnt_from_is_named(
 def test_an_input_that_is_not_there_is_named(tmp_path: Path):
     job = ProcessingJob(tmp_path, CONFIG)
     assert job.run("build_features.py").returncode == 1
-    assert "the job has no input 'curated'" in job.message()
+    assert job.message().startswith("Refused: the job has no input 'curated'")
 
 
 def test_a_missing_config_is_named(tmp_path: Path):
@@ -237,7 +237,7 @@ def test_a_long_message_is_cut_between_characters(tmp_path: Path):
     assert job.run("build_features.py").returncode == 1
     written = (job.opt_ml / "output" / "message").read_bytes()
     assert len(written) <= 1024
-    assert written.decode("utf-8").startswith("é")
+    assert written.decode("utf-8").startswith("Refused: é")
 
 
 def test_a_fault_of_the_program_shows_its_traceback(tmp_path: Path):
