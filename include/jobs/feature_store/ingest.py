@@ -1,0 +1,426 @@
+"""Write a day's curated rows into the feature group, one record a row.
+
+    input  curated       *.parquet, as the cleaning job wrote it
+    output report        ingestion.json: records, written, refused with reasons, calls, throttled, seconds
+
+    environment          FEATURE_GROUP   the group's name
+                         DAY_END         the end of the day in seconds since 1970: the event time of rows that
+                                         have none of their own, and what no event time may lie beyond
+
+Everything is looked at before the first record is written: a row without an entity, two rows of one entity
+at one time, an event time after the day or of another type than its like, a number that is none, a record
+over AWS's limits. One of these, and nothing is written.
+
+Then records travel in batches, several calls at once. What AWS throttles, or leaves unprocessed, is sent
+again after a growing pause; what it refuses is told with its reason, and the job fails after the others
+are through. A record is named by its entity and event time: a job that was killed is simply started
+again, and what it wrote already is written over with the same. So there is no checkpoint to get wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+
+from jobs.feature_store.records import TO_TEXT, entity_of, event_time_of, features_of, finite, seconds_text
+from jobs.processing.job import Job, JobError, run, say
+
+RECORD_BYTES = 350 * 1024  # AWS's limit on all values of a record
+ENTITY_BYTES = 2 * 1024  # and on its identifier
+SHOWN = 5  # how many of the wrong are named
+PROGRESS_SECONDS = 5.0
+PATIENCE_SECONDS = 600.0  # for which a batch is sent again while AWS throttles
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 20.0
+# The record is fine and the moment is not.
+PASSING = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "ProvisionedThroughputExceededException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "InternalFailure",
+        "InternalServerError",
+    }
+)
+
+Record = list[dict[str, str]]
+Batch = list[Record]
+
+
+class Unwritten(Exception):
+    """AWS throttled or failed for so long that records were given up; the job may be tried again."""
+
+
+@dataclass
+class Tally:
+    """What became of the records so far; several threads count."""
+
+    records: int
+    written: int = 0
+    calls: int = 0
+    throttled: int = 0  # records that had to be sent again
+    refused: Counter[str] = field(default_factory=Counter)  # by reason
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    silence: str = ""  # why records were given up that AWS might have taken
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, *, written: int = 0, throttled: int = 0) -> None:
+        """One call's outcome."""
+        with self.lock:
+            self.calls += 1
+            self.written += written
+            self.throttled += throttled
+
+    def refuse(self, reason: str, entity: str) -> None:
+        """One record that AWS will not take."""
+        with self.lock:
+            self.refused[reason] += 1
+            named = self.examples.setdefault(reason, [])
+            if len(named) < SHOWN:
+                named.append(entity)
+
+
+def ingest(job: Job) -> None:
+    """Check all rows, write them, and tell what became of them."""
+    store = job.config["feature_store"]
+    group, day_end = os.environ["FEATURE_GROUP"], float(os.environ["DAY_END"])
+    began = time.monotonic()
+    table = read(job.inputs("curated", "*.parquet"), event_time_of(job.config))
+    times = event_times(table, job.config, day_end)
+    check(table, times, job.config, day_end)
+    tally = Tally(table.num_rows)
+    say(f"{table.num_rows:,} records for {group}: all of them can be written")
+
+    writer = Writer(group, tally, calls=store["parallel"])
+    batches = batched(records(table, times, job.config), store["batch_size"])
+    write_all(writer, batches, tally, parallel=store["parallel"])
+
+    seconds = time.monotonic() - began
+    report = {
+        "feature_group": group,
+        "records": tally.records,
+        "written": tally.written,
+        "refused": [
+            {"reason": reason, "records": count, "entities": tally.examples[reason]}
+            for reason, count in tally.refused.most_common()
+        ],
+        "calls": tally.calls,
+        "throttled": tally.throttled,
+        "seconds": round(seconds, 3),
+    }
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    (job.output("report") / "ingestion.json").write_text(text, encoding="utf-8")
+    say(f"{tally.written:,} of {tally.records:,} records written in {seconds:.1f} s, {tally.calls:,} calls")
+    settle(tally)
+
+
+def settle(tally: Tally) -> None:
+    """Raise JobError if AWS refused records, Unwritten if it only had no time for them."""
+    told = [
+        f"{count:,} ({', '.join(tally.examples[reason])}): {reason}"
+        for reason, count in tally.refused.most_common(SHOWN)
+    ]
+    if told:
+        refused = sum(tally.refused.values())
+        raise JobError(f"AWS refused {refused:,} of {tally.records:,} records: {'; '.join(told)}")
+    if tally.written != tally.records:
+        missing = tally.records - tally.written
+        raise Unwritten(f"{missing:,} of {tally.records:,} records: {tally.silence}")
+
+
+# --------------------------------------------------------------------------------------------------
+# Before the first record is written
+
+
+def read(paths: Sequence[Path], event_time: str) -> pa.Table:
+    """All curated rows.
+
+    Raises JobError if there is none, or if the files have event times of different types: their texts would
+    not sort among each other.
+    """
+    tables = [pq.ParquetFile(str(path)).read() for path in paths]
+    kinds = {
+        str(table.schema.field(event_time).type): path.name
+        for path, table in zip(paths, tables, strict=True)
+        if event_time in table.column_names
+    }
+    if len(kinds) > 1:
+        told = ", ".join(f"{kind} in {name}" for kind, name in sorted(kinds.items()))
+        raise JobError(f"{event_time} comes in two formats: {told}")
+    table = pa.concat_tables(tables)
+    if not table.num_rows:
+        raise JobError("the curated partition holds no rows")
+    return table
+
+
+def event_times(table: pa.Table, config: Mapping[str, Any], day_end: float) -> list[int | None]:
+    """When each row's record begins to hold, in milliseconds since 1970, UTC; None where it is missing."""
+    name = config["feature_store"]["event_time"]
+    if name is None:
+        return [round(day_end * 1000)] * table.num_rows
+    column = column_of(table, name)
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
+    if not pa.types.is_timestamp(column.type):
+        raise JobError(f"{name} is {column.type} in the curated rows; expected a timestamp or a date")
+    # Athena reads milliseconds of a timestamp, and the join compares with what it reads.
+    found: list[int | None] = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_pylist()
+    return found
+
+
+def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column of the curated rows. Raises JobError if they lack it."""
+    if name not in table.column_names:
+        raise JobError(
+            f"{name}: no such column in the curated rows; they have {', '.join(table.column_names)}"
+        )
+    return table.column(name)
+
+
+def check(table: pa.Table, times: Sequence[int | None], config: Mapping[str, Any], day_end: float) -> None:
+    """Raise JobError, with all that is wrong, if one row could not be written or would be misleading."""
+    entity = entity_of(config)
+    entities = column_of(table, entity).to_pylist()
+    wrong = []
+    missing = [row for row, value in enumerate(entities, 1) if value is None or value == ""]
+    if missing:
+        wrong.append(f"{len(missing):,} rows have no {entity}, e.g. row {missing[0]:,}")
+    timeless = [str(name) for name, at in zip(entities, times, strict=True) if at is None]
+    if timeless:
+        wrong.append(f"{len(timeless):,} rows have no {event_time_of(config)}: {', '.join(timeless[:SHOWN])}")
+    last = round(day_end * 1000)
+    early = [str(name) for name, at in zip(entities, times, strict=True) if at is not None and at > last]
+    if early:
+        wrong.append(
+            f"{len(early):,} rows have a {event_time_of(config)} in the future, after the end of the day "
+            f"({seconds_text(last)}): {', '.join(early[:SHOWN])}"
+        )
+    keys = Counter(zip(entities, times, strict=True))
+    twice = [key for key, count in keys.items() if count > 1 and None not in key]
+    if twice:
+        named = ", ".join(str(name) for name, _ in twice[:SHOWN])
+        wrong.append(f"{len(twice):,} entities have several rows at one {event_time_of(config)}: {named}")
+    for name, kind in features_of(config).items():
+        column = column_of(table, name)
+        if kind == "number" and pa.types.is_floating(column.type):
+            infinite = pc.sum(pc.is_inf(column)).as_py() or 0
+            if infinite:
+                wrong.append(f"{infinite:,} rows have an infinite {name}; the feature store has none")
+    wrong += list(too_large(table, entities, config))
+    if wrong:
+        raise JobError(f"{'; '.join(wrong)}. Nothing was written")
+
+
+def too_large(table: pa.Table, entities: Sequence[Any], config: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with records over AWS's limits: only texts can be so long."""
+    long = [str(value)[:40] for value in entities if len(str(value).encode()) > ENTITY_BYTES]
+    if long:
+        yield f"{len(long):,} identifiers are longer than {ENTITY_BYTES:,} bytes, e.g. {long[0]}…"
+    sizes = None
+    for name, kind in features_of(config).items():
+        column = column_of(table, name)
+        if kind == "string" and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            size = pc.fill_null(pc.binary_length(column.cast(pa.large_string())), 0)
+            sizes = size if sizes is None else pc.add(sizes, size)
+    if sizes is None:
+        return
+    over = pc.greater(sizes, RECORD_BYTES)
+    if count := pc.sum(over).as_py() or 0:
+        first = pc.index(over, True).as_py()
+        yield (
+            f"{count:,} records are larger than {RECORD_BYTES:,} bytes, e.g. {entities[first]} "
+            f"with {sizes[first].as_py():,}"
+        )
+
+
+# --------------------------------------------------------------------------------------------------
+# Writing
+
+
+def records(table: pa.Table, times: Sequence[int | None], config: Mapping[str, Any]) -> Iterator[Record]:
+    """One record a row; a missing value is left out, which the store reads as none."""
+    entity, event_time, features = entity_of(config), event_time_of(config), features_of(config)
+    names = [entity, *features]
+    texts: list[Callable[[Any], str]] = [str, *(TO_TEXT[kind] for kind in features.values())]
+    numbers = {name for name, kind in features.items() if kind == "number"}
+    for start in range(0, table.num_rows, 10_000):  # a piece at a time: Python's objects are large
+        piece = table.slice(start, 10_000)
+        columns = [
+            [
+                None if value is None or (name in numbers and not finite(value)) else text(value)
+                for value in piece.column(name).to_pylist()
+            ]
+            for name, text in zip(names, texts, strict=True)
+        ]
+        for at, values in zip(times[start : start + 10_000], zip(*columns, strict=True), strict=True):
+            record = [
+                {"FeatureName": name, "ValueAsString": value}
+                for name, value in zip(names, values, strict=True)
+                if value is not None
+            ]
+            record.append({"FeatureName": event_time, "ValueAsString": seconds_text(at or 0)})
+            yield record
+
+
+def batched(each: Iterator[Record], size: int) -> Iterator[Batch]:
+    """Records in lists of ``size``, the last one perhaps shorter."""
+    batch: Batch = []
+    for record in each:
+        batch.append(record)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class Writer:
+    """Writes batches to one group, patiently."""
+
+    def __init__(self, group: str, tally: Tally, *, calls: int) -> None:
+        self.group = group
+        self.tally = tally
+        # Pauses are ours: botocore would repeat a whole batch for one throttled record.
+        self.client = boto3.client(
+            "sagemaker-featurestore-runtime",
+            config=Config(
+                max_pool_connections=calls,
+                retries={"total_max_attempts": 1},
+                parameter_validation=False,  # every record was looked at, and it costs more than the call
+            ),
+        )
+        # An older image's SDK knows only one record a call.
+        self.batches = hasattr(self.client, "batch_write_record")
+
+    def write(self, batch: Batch) -> None:
+        """Write all records of a batch, or count why one was refused, or give up on AWS's silence.
+
+        Raises JobError if AWS will take none, whatever is in them.
+        """
+        pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
+        while True:
+            batch, reason = self._sent(batch)
+            if not batch:
+                return
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                self.tally.silence = f"{reason}, for {PATIENCE_SECONDS:.0f} s"
+                return
+            # Many threads are throttled together; drawn pauses keep them from coming back together.
+            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads load, hides nothing
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _sent(self, batch: Batch) -> tuple[Batch, str]:
+        """Send a batch once; answers what of it has to be sent again, and why."""
+        if not self.batches:
+            return self._singly(batch)
+        entries = [{"FeatureGroupName": self.group, "Record": record} for record in batch]
+        try:
+            answer = self.client.batch_write_record(Entries=entries)
+        except ClientError as error:
+            if passing(error):
+                self.tally.count(throttled=len(batch))
+                return batch, str(error)
+            if code_of(error) not in ("ValidationError", "ValidationException"):
+                raise JobError(f"{self.group}: {error}") from error
+            return self._singly(batch)  # one record spoils the call: find out which
+        except HTTPClientError as error:  # it may have been heard; writing the same again does no harm
+            self.tally.count(throttled=len(batch))
+            return batch, f"{type(error).__name__}: {error}"
+        again = [entry["Record"] for entry in answer["UnprocessedEntries"]]
+        reason = "AWS left it unprocessed"
+        refused = 0
+        for failed in answer["Errors"]:
+            told = f"{failed['ErrorCode']}: {failed['ErrorMessage']}"
+            if failed["ErrorCode"] in PASSING:
+                again.append(failed["Entry"]["Record"])
+                reason = told
+            else:
+                refused += 1
+                self.tally.refuse(told, entity_in(failed["Entry"]["Record"]))
+        self.tally.count(written=len(batch) - len(again) - refused, throttled=len(again))
+        return again, reason
+
+    def _singly(self, batch: Batch) -> tuple[Batch, str]:
+        again, reason = [], ""
+        for record in batch:
+            try:
+                self.client.put_record(FeatureGroupName=self.group, Record=record)
+            except ClientError as error:
+                if passing(error):
+                    again.append(record)
+                    reason = str(error)
+                    self.tally.count(throttled=1)
+                elif code_of(error) in ("ValidationError", "ValidationException"):
+                    self.tally.refuse(error.response["Error"].get("Message", str(error)), entity_in(record))
+                    self.tally.count()
+                else:
+                    raise JobError(f"{self.group}: {error}") from error
+            except HTTPClientError as error:
+                again.append(record)
+                reason = f"{type(error).__name__}: {error}"
+                self.tally.count(throttled=1)
+            else:
+                self.tally.count(written=1)
+        return again, reason
+
+
+def passing(error: ClientError) -> bool:
+    """Whether the same call may succeed later, unchanged."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code_of(error) in PASSING or status in (429, 500, 502, 503, 504)
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's code of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def entity_in(record: Record) -> str:
+    """Whose record it is: the entity is its first value."""
+    return record[0]["ValueAsString"]
+
+
+def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, parallel: int) -> None:
+    """Write all batches, some at once, and say now and then how far it is."""
+    said = time.monotonic()
+    pending: set[Future[None]] = set()
+    with ThreadPoolExecutor(parallel) as pool:
+        try:
+            for batch in batches:
+                pending.add(pool.submit(writer.write, batch))
+                if len(pending) >= 2 * parallel:  # no more in memory than is being sent
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for each in done:
+                        each.result()
+                if time.monotonic() - said > PROGRESS_SECONDS:
+                    said = time.monotonic()
+                    say(f"{tally.written:,} of {tally.records:,} written, {tally.throttled:,} sent again")
+            for each in pending:
+                each.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+if __name__ == "__main__":
+    sys.exit(run(ingest))

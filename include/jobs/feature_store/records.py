@@ -1,0 +1,75 @@
+"""How a curated value is kept in the feature store, and how it is read back.
+
+All values travel as texts. A number's text is the shortest that reads back the same, to the last bit.
+
+    string      as it is
+    integer     12
+    number      0.1, 1e-07
+    boolean     1 or 0
+    timestamp   2026-01-15T10:00:00.123456
+    date        2026-01-15
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+EVENT_TIME = "event_time"  # the feature that says when, where no column does
+ROW_ID = "row_id"  # the entity of a workflow without a key
+
+TO_TEXT: Mapping[str, Callable[[Any], str]] = {
+    "string": str,
+    "integer": lambda value: str(int(value)),
+    "number": lambda value: repr(float(value)),
+    "boolean": lambda value: "1" if value else "0",
+    "timestamp": lambda value: str(value.isoformat()),
+    "date": lambda value: str(value.isoformat()),
+}
+# As a client would send it to the endpoint: JSON has no times.
+FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": lambda text: text == "1",
+    "timestamp": str,
+    "date": str,
+}
+
+
+def entity_of(config: Mapping[str, Any]) -> str:
+    """The column that names an entity."""
+    return str(config["feature_store"]["entity"] or config["data"]["key"] or ROW_ID)
+
+
+def event_time_of(config: Mapping[str, Any]) -> str:
+    """The feature that says since when a record holds."""
+    return str(config["feature_store"]["event_time"] or EVENT_TIME)
+
+
+def features_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The features besides entity and event time, each with its column's type, in the file's order."""
+    chosen = config["feature_store"]["features"]
+    apart = (
+        config["data"]["label"]["column"],
+        config["data"]["key"],
+        entity_of(config),
+        event_time_of(config),
+    )
+    return {
+        column["name"]: column["type"]
+        for column in config["data"]["columns"]
+        if column["name"] not in apart and (chosen is None or column["name"] in chosen)
+    }
+
+
+def seconds_text(milliseconds: int) -> str:
+    """An event time as the store takes it: seconds since 1970, with as many digits as needed."""
+    whole, rest = divmod(milliseconds, 1000)
+    return f"{whole}.{rest:03}" if rest else str(whole)
+
+
+def finite(value: float) -> bool:
+    """Whether a number can be kept: the store has no infinity."""
+    return math.isfinite(value)
