@@ -36,11 +36,12 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 def check_schedule(workflow: Workflow) -> Iterator[Problem]:
     """Cron expression and time zone can be read."""
-    from croniter import croniter  # type: ignore[import-untyped]  # Airflow's own parser of cron expressions
-
     cron, zone = workflow.schedule.cron, workflow.schedule.timezone
-    if cron is not None and (len(cron.split()) != 5 or not croniter.is_valid(cron)):
-        yield Problem(("schedule", "cron"), found(cron, 'five cron fields, e.g. "0 6 * * *", or null'))
+    if cron is not None:
+        from croniter import croniter  # type: ignore[import-untyped]  # Airflow's parser of cron expressions
+
+        if len(cron.split()) != 5 or not croniter.is_valid(cron):
+            yield Problem(("schedule", "cron"), found(cron, 'five cron fields, e.g. "0 6 * * *", or null'))
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):

@@ -85,6 +85,18 @@ class QualityTooLow(AwsMlError):
     """The model is not good enough to be deployed."""
 
 
+class FeatureGroupDiffers(AwsMlError):
+    """The feature group that is there is not the one that the workflow describes, and can't become it."""
+
+
+class FeaturesUnknown(AwsMlError):
+    """The feature store has no features for some labelled rows, so nothing is learned from any."""
+
+
+class RecordsLost(AwsMlError):
+    """Records that were written did not arrive in the offline store."""
+
+
 class FeaturesInvalid(AwsMlError):
     """The prepared datasets can't be trained on."""
 

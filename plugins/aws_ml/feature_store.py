@@ -174,6 +174,8 @@ def check_stored_features(workflow: Workflow) -> Iterator[Problem]:
             yield Problem(path, found(name, one_of(known, name)))
         if name == label:
             yield Problem(path, f"found {name}, the label; allowed: others, as it is not known at inference")
+        elif name == workflow.data.key != workflow.entity:
+            yield Problem(path, f"found {name}, the row's own key; allowed: others, as it says nothing else")
         if name in (chosen or [])[:index]:
             yield Problem(path, f"found {name} for the second time; allowed: each feature once")
     stored = [column.name for column in workflow.stored_features()]

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -110,7 +110,9 @@ def from_task(task_id: str, key: str | None = None) -> str:
 CODE_PREFIX = from_task("publish_code", "prefix")  # <workflow>/code/<sha256>/
 # The task `read_decision` says which rows were accepted.
 DATASET_URI = from_task("read_decision", "uri")
-# The end of the run's day, in seconds since 1970.
+# The task `define_features` says which feature group it brought about.
+FEATURE_GROUP = from_task("define_features", "name")
+# The end of the run's day in seconds since 1970: what happened later, the run does not know.
 AS_OF = "{{ as_of() }}"
 # The task `check_features` says whether the rows to learn from have weights.
 CSV_WEIGHTS = "{{ ti.xcom_pull(task_ids='check_features')['weighted'] | int }}"
@@ -488,7 +490,8 @@ def macros(workflow: str, timezone: str = "UTC") -> dict[str, Callable[..., str]
     """``user_defined_macros`` of a workflow's DAGs.
 
     ``run_key()``, ``job_name(step)``, ``image_uri(name, version)``, ``as_of()``: the end of the run's day in
-    seconds since 1970, ``days_before(n)``: the day n days before the run's.
+    seconds since 1970; for SQL ``day_list(days)``: texts with commas between, ``day_ends(days)``: rows of
+    VALUES, each a day and its end.
     """
 
     @pass_context
@@ -517,16 +520,21 @@ def macros(workflow: str, timezone: str = "UTC") -> dict[str, Callable[..., str]
 
     @pass_context
     def as_of(context: JinjaContext) -> str:
-        return str(int(day_end(key(context), timezone).timestamp()))
+        return f"{day_end(key(context), timezone).timestamp():.0f}"
 
-    @pass_context
-    def days_before(context: JinjaContext, days: int) -> str:
-        return (date.fromisoformat(key(context)) - timedelta(days=days)).isoformat()
+    def day_ends(days: Sequence[str]) -> str:
+        return ", ".join(
+            f"('{partition_date(day)}', {day_end(day, timezone).timestamp():.0f}e0)" for day in days
+        )
+
+    def day_list(days: Sequence[str]) -> str:
+        return ", ".join(f"'{partition_date(day)}'" for day in days)
 
     return {
         "run_key": key,
         "job_name": name,
         "image_uri": uri,
         "as_of": as_of,
-        "days_before": days_before,
+        "day_ends": day_ends,
+        "day_list": day_list,
     }

@@ -423,13 +423,17 @@ class Workflow(Part):
         return self.feature_store.event_time or EVENT_TIME
 
     def stored_features(self) -> list[Column]:
-        """The columns that are features of the group, in the file's order: neither entity nor event time."""
+        """The columns that are features of the group, in the file's order, besides entity and event time.
+
+        The label is none, and neither is the row's own key: it says which row this is, not what the entity is
+        like.
+        """
         chosen = self.feature_store.features
+        apart = (self.data.label.column, self.data.key, self.entity, self.event_time)
         return [
             column
             for column in self.data.columns
-            if column.name not in (self.data.label.column, self.entity, self.event_time)
-            and (chosen is None or column.name in chosen)
+            if column.name not in apart and (chosen is None or column.name in chosen)
         ]
 
     def origin(self, *path: str | int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws_ml import run
-from aws_ml.run import CODE_PREFIX, DATASET_URI, MODEL_URI, ROLE_ARN
+from aws_ml.run import AS_OF, CODE_PREFIX, DATASET_URI, FEATURE_GROUP, MODEL_URI, ROLE_ARN
 from aws_ml.schema import Workflow
 
 # Where a processing job finds and leaves its files. The two names below it are SageMaker's convention.
@@ -38,6 +38,26 @@ def build_features(
             "transformer": paths.uri(paths.transformer),
             "report": paths.uri(paths.stage("prepare_transform")),
         },
+    )
+
+
+def ingest_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: writes the day's curated rows into the feature store.
+
+    :param code: the S3 prefix under which the jobs were published, with a slash at its end
+    """
+    paths = workflow.paths
+    return script_job(
+        workflow,
+        stage="prepare_transform",
+        step="ingest",
+        script="ingest.py",
+        package="feature_store",
+        image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
+        code=code,
+        inputs={"curated": paths.uri(paths.curated)},
+        outputs={"report": paths.uri(paths.ingestion)},
+        environment={"FEATURE_GROUP": FEATURE_GROUP, "DAY_END": AS_OF},
     )
 
 
@@ -74,8 +94,10 @@ def script_job(
     code: str,
     inputs: dict[str, str],
     outputs: dict[str, str],
+    package: str = "processing",
+    environment: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """``sagemaker.CreateProcessingJob`` of ``jobs/processing/<script>`` on one instance.
+    """``sagemaker.CreateProcessingJob`` of ``jobs/<package>/<script>`` on one instance.
 
     :param step: names the job, see :func:`aws_ml.run.job_name`
     :param inputs: name -> S3 URI; lies at /opt/ml/processing/input/<name>
@@ -86,9 +108,9 @@ def script_job(
         "ProcessingJobName": f"{{{{ job_name('{step}') }}}}",
         "AppSpecification": {
             "ImageUri": image,
-            "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/jobs/processing/{script}"],
+            "ContainerEntrypoint": ["python3", f"{CODE_FOLDER}/jobs/{package}/{script}"],
         },
-        "Environment": {"PYTHONPATH": CODE_FOLDER},
+        "Environment": {"PYTHONPATH": CODE_FOLDER, **(environment or {})},
         "ProcessingInputs": [
             s3_input("code", workflow.paths.uri(code)),
             *(s3_input(name, uri) for name, uri in inputs.items()),

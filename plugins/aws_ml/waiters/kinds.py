@@ -75,6 +75,8 @@ class Kind:
     """Dotted paths to AWS's own words on a failure, best first."""
     label: Callable[[Handle], str]
     """The name that a reader would search for."""
+    busy: tuple[str, str] | None = None
+    """Dotted path and the value there that says that AWS is changing something which is otherwise at rest."""
     stop: str | None = None
     """Client method that stops it, if it can be stopped."""
     stop_parameters: Callable[[Handle], dict[str, Any]] = dict
@@ -88,6 +90,8 @@ class Kind:
         """Tell the phase of a description; None means that AWS knows nothing of it."""
         if description is None:
             return Phase.MISSING
+        if self.busy and at(description, self.busy[0]) == self.busy[1]:
+            return Phase.WORKING
         return self.phases.get(self.state(description), Phase.UNKNOWN)
 
     def state(self, description: Description) -> str:
@@ -289,6 +293,25 @@ ENDPOINT = Kind(
     console=lambda handle: f"sagemaker/home#/endpoints/{quote(handle['EndpointName'])}",
 )
 
+FEATURE_GROUP = Kind(
+    key="sagemaker.feature_group",
+    title="SageMaker feature group",
+    service="sagemaker",
+    describe="describe_feature_group",
+    status="FeatureGroupStatus",
+    phases={
+        "Creating": Phase.WORKING,
+        "Created": Phase.SUCCEEDED,  # at rest
+        "CreateFailed": Phase.FAILED,
+        "Deleting": Phase.WORKING,
+        "DeleteFailed": Phase.FAILED,
+    },
+    busy=("LastUpdateStatus.Status", "InProgress"),
+    reasons=("FailureReason", "LastUpdateStatus.FailureReason", "OfflineStoreStatus.BlockedReason"),
+    label=lambda handle: handle["FeatureGroupName"],
+    console=lambda handle: f"sagemaker/home#/feature-groups/{quote(handle['FeatureGroupName'])}",
+)
+
 KINDS: Mapping[str, Kind] = {
     kind.key: kind
     for kind in (
@@ -300,5 +323,6 @@ KINDS: Mapping[str, Kind] = {
         GLUE_DATA_QUALITY_RECOMMENDATION_RUN,
         ATHENA_QUERY,
         ENDPOINT,
+        FEATURE_GROUP,
     )
 }

@@ -12,7 +12,18 @@ from aws_ml.schema import Workflow
 
 XCOMS: dict[str, dict[str, Any]] = {
     "publish_code": {"prefix": f"loan_approval/code/{'a' * 64}/"},
-    "read_decision": {"uri": "s3://local-ml/loan_approval/curated/dt=2026-01-15/"},
+    "read_decision": {
+        "uri": "s3://local-ml/loan_approval/curated/dt=2026-01-15/",
+        "mitigation": "none",
+        "weighted": False,
+    },
+    "register_accepted": {"days": ["2026-01-15"], "weighted": False},
+    "define_features": {"name": "g", "database": "sagemaker_featurestore", "table": "g_1768471200"},
+    "ingest_features": {"started": 1768521600.5},
+    "join_features": {
+        "curated": "s3://local-ml/w/j/part=curated/",
+        "training": "s3://local-ml/w/j/part=training/",
+    },
     "check_features": {"weighted": False},
     "train_model": {"model_uri": "s3://local-ml/w/runs/2026-01-15/train_tune/model/t/output/model.tar.gz"},
     "create_model": {"name": "loan-approval-model-20260115-abcdef-01234567"},

@@ -91,6 +91,16 @@ MANY = [*COLUMNS, *(column(f"extra_{number}") for number in range(2501 - 13))]
             "approved, the label",
         ),
         ({"feature_store__entity": "approved"}, "feature_store.entity", "a column other than the label"),
+        # the key of the rows, where entities are others
+        (
+            {
+                "feature_store__entity": "customer",
+                "feature_store__features": ["age", "application_id"],
+                "data__columns": [*COLUMNS, column("customer", required=True)],
+            },
+            "feature_store.features[1]",
+            "found application_id, the row's own key",
+        ),
         # a reserved name
         (
             {"data__columns": [*COLUMNS, column("write_time", "timestamp")]},

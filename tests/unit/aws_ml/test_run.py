@@ -45,13 +45,22 @@ class TestDayEnd:
         assert run.day_end("2026-03-28", "Europe/Paris") == datetime(2026, 3, 28, 23, tzinfo=UTC)
         assert run.day_end("2026-03-29", "Europe/Paris") == datetime(2026, 3, 29, 22, tzinfo=UTC)
 
-    def test_macros_tell_it_in_seconds_and_count_days_back(self) -> None:
+    def test_macros_tell_it_in_sql(self) -> None:
         """2026-01-16T00:00:00Z is 1768521600 seconds after 1970 (date -d 2026-01-16Z +%s)."""
         texts = SandboxedEnvironment()
         texts.globals.update(run.macros("w"))
         assert texts.from_string("{{ as_of() }}").render(context("2026-01-15")) == "1768521600"
-        before = texts.from_string("{{ days_before(15) }} {{ days_before(0) }}")
-        assert before.render(context("2026-01-15")) == "2025-12-31 2026-01-15"
+        days = {"days": ["2026-01-14", "2026-01-15"]}
+        told = texts.from_string("{{ day_ends(days) }}").render(days)
+        assert told == "('2026-01-14', 1768435200e0), ('2026-01-15', 1768521600e0)"
+        assert texts.from_string("{{ day_list(days) }}").render(days) == "'2026-01-14', '2026-01-15'"
+
+    def test_what_is_no_day_does_not_get_into_sql(self) -> None:
+        texts = SandboxedEnvironment()
+        texts.globals.update(run.macros("w"))
+        for macro in ("day_ends", "day_list"):
+            with pytest.raises(RunKeyInvalid, match='Found "x\'"'):
+                texts.from_string("{{ " + macro + "(['x\\'']) }}").render()
 
 
 class TestRunKey:

@@ -7,7 +7,7 @@ import pytest
 from botocore import xform_name as snake
 from botocore.model import ServiceModel, Shape, StructureShape
 
-from aws_ml.waiters.kinds import ENDPOINT, GLUE_JOB_RUN, KINDS, PROCESSING_JOB, Kind, Phase
+from aws_ml.waiters.kinds import ENDPOINT, FEATURE_GROUP, GLUE_JOB_RUN, KINDS, PROCESSING_JOB, Kind, Phase
 
 HANDLES = {
     "sagemaker.processing_job": {"ProcessingJobName": "p"},
@@ -18,6 +18,7 @@ HANDLES = {
     "glue.data_quality_recommendation_run": {"RunId": "dqrun-1"},
     "athena.query_execution": {"QueryExecutionId": "q"},
     "sagemaker.endpoint": {"EndpointName": "e"},
+    "sagemaker.feature_group": {"FeatureGroupName": "f"},
 }
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
@@ -77,6 +78,20 @@ def test_only_success_is_success() -> None:
     assert PROCESSING_JOB.phase({"ProcessingJobStatus": "Stopped"}) is Phase.STOPPED
     assert GLUE_JOB_RUN.phase({"JobRun": {"JobRunState": "EXPIRED"}}) is Phase.FAILED
     assert ENDPOINT.phase({"EndpointStatus": "UpdateRollbackFailed"}) is Phase.FAILED
+
+
+def test_a_group_at_rest_is_at_work_while_it_is_updated() -> None:
+    """And has succeeded once it is not, however the update went: that is its reader's to judge."""
+    group = {"FeatureGroupStatus": "Created", "LastUpdateStatus": {"Status": "InProgress"}}
+    assert FEATURE_GROUP.phase(group) is Phase.WORKING
+    assert FEATURE_GROUP.phase({**group, "LastUpdateStatus": {"Status": "Failed"}}) is Phase.SUCCEEDED
+    assert FEATURE_GROUP.phase({"FeatureGroupStatus": "Created"}) is Phase.SUCCEEDED
+
+
+@each_kind
+def test_what_says_that_it_is_busy_is_what_aws_may_say(kind: Kind) -> None:
+    if kind.busy:
+        assert kind.busy[1] in member(kind, kind.busy[0]).enum
 
 
 def test_an_unheard_of_state_ends_the_wait() -> None:
