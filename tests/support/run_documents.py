@@ -160,6 +160,7 @@ DOCUMENTS: dict[str, Any] = {
     "ingest_analyze/profile/profile.json": PROFILE,
     "ingest_analyze/profile/profile.html": PAGE,
     "ingest_analyze/quality.json": QUALITY,
+    "ingest_analyze/recommended_rules.dqdl": 'Rules = [\n    IsComplete "income"\n]\n',
     "ingest_analyze/decision.json": DECISION,
     "ingest_analyze/bias/report.html": PAGE,
     "ingest_analyze/mitigation/mitigation.json": MITIGATION,

@@ -43,7 +43,7 @@ def _by_facet(
 def _facet(facet: tuple[str, str], entries: Sequence[Mapping[str, Any]]) -> str:
     return f"""<section>
 <h2>{escape(facet[0])} <span class="value">{escape(facet[1])}</span></h2>
-<table class="metrics">
+<table class="metrics pair">
 <thead><tr><th scope="col">Metric</th><th scope="col" class="number">Before</th>
 <th scope="col" class="number">After</th><th scope="col" class="bars">In its range</th></tr></thead>
 <tbody>
@@ -66,8 +66,9 @@ def _row(entry: Mapping[str, Any]) -> str:
     bars = gauge(PRETRAINING[entry["name"]], values) if "after" in values else ""
     return (
         f'<tr><th scope="row">{escape(entry["description"])}{"".join(reasons)}</th>'
-        f'<td class="number past">{_shown(entry["before"])}</td>'
-        f'<td class="number">{_shown(entry["after"])}</td><td class="bars">{bars}</td></tr>\n'
+        f'<td class="number past" data-label="Before">{_shown(entry["before"])}</td>'
+        f'<td class="number" data-label="After">{_shown(entry["after"])}</td>'
+        f'<td class="bars">{bars}</td></tr>\n'
     )
 
 
@@ -85,20 +86,30 @@ def _cost(summary: Mapping[str, Any]) -> str:
         f"{size(summary['rows_out'])} rows say as much as {size(round(summary['effective_sample_size']))} "
         "different rows of equal weight."
     )
-    rows = "".join(
-        f'<tr><th scope="row">{escape(group["group"])}</th>'
-        f"<td>{'yes' if group['positive'] else 'no'}</td><td>{size(group['rows'])}</td>"
-        f"<td>{group['expected']:,.1f}</td><td>{size(group['rows_out'])}</td>"
-        f"<td>{'' if group['weight'] is None else format(group['weight'], '.4f')}</td></tr>\n"
-        for group in summary["groups"]
-    )
+    heads = [label, "Rows", "Expected", "Rows out", "Weight"]
+    rows = "".join(_group(group, heads) for group in summary["groups"])
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in ["Group", *heads])
     return f"""<section>
 <h2>What it cost</h2>
 <p>{escape(said)}</p>
-<table class="groups">
-<thead><tr><th scope="col">Group</th><th scope="col">{escape(label)}</th><th scope="col">Rows</th>
-<th scope="col">Expected</th><th scope="col">Rows out</th><th scope="col">Weight</th></tr></thead>
+<table class="groups stack">
+<thead><tr>{head}</tr></thead>
 <tbody>
 {rows}</tbody>
 </table>
 </section>"""
+
+
+def _group(group: Mapping[str, Any], heads: Sequence[str]) -> str:
+    """One row; on a narrow screen, where the heads have no room, each cell says its own."""
+    values = [
+        "yes" if group["positive"] else "no",
+        size(group["rows"]),
+        f"{group['expected']:,.1f}",
+        size(group["rows_out"]),
+        "" if group["weight"] is None else format(group["weight"], ".4f"),
+    ]
+    cells = "".join(
+        f'<td data-label="{escape(head)}">{value}</td>' for head, value in zip(heads, values, strict=True)
+    )
+    return f'<tr><th scope="row">{escape(group["group"])}</th>{cells}</tr>\n'

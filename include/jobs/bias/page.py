@@ -151,12 +151,21 @@ th small { display: block; color: var(--soft); font-weight: 400; font-size: .85r
 code { color: var(--ink); font-size: .9em; }
 @media (max-width: 40rem) {
   section { padding: 1rem .75rem; }
-  .metrics thead { display: none; }
+  .metrics thead, .stack thead { display: none; }
   .metrics tr { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .1rem 1rem;
     padding: .6rem 0; border-bottom: 1px solid var(--line); }
   .metrics tr:last-child { border-bottom: 0; }
   .metrics th, .metrics td { border: 0; padding: 0; }
   .metrics tbody th { flex: 1 1 60%; }
+  .pair tbody th { flex-basis: 100%; }
+  .pair .number { flex: 1 1 40%; text-align: left; }
+  .pair .number::before, .stack td::before { content: attr(data-label) " "; color: var(--soft);
+    font-size: .85rem; font-weight: 400; }
+  .stack tr { display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; padding: .6rem 0;
+    border-bottom: 1px solid var(--line); }
+  .stack tr:last-child { border-bottom: 0; }
+  .stack th, .stack td { border: 0; padding: 0; }
+  .stack tbody th { flex: 1 1 100%; }
   .metrics .bars, .metrics .none { flex: 1 1 100%; width: 100%; min-width: 0; }
 }
 """

@@ -22,6 +22,7 @@ from aws_ml.reports.subject import Run, Subject
 from aws_ml.run import Paths
 
 TEMPLATES = Path(__file__).with_name("templates")
+CRUMB = 1e-12  # what sums of weights leave where there is nothing; and of a nothing the sign says nothing
 NOTHING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,12 @@ def report(subject: Subject, shelf: Shelf, *, ui: str, nonce: str) -> str:
     paths = subject.paths
     sections = [section for section in SECTIONS if section.stage in subject.shown]
     keys = {
-        section.name: {name: key(paths) for name, key in section.documents.items()} for section in sections
+        section.name: {name: key(paths) for name, key in (section.documents | section.texts).items()}
+        for section in sections
     }
     documents = shelf.read(
-        documents={key for named in keys.values() for key in named.values()},
+        documents={key(paths) for section in sections for key in section.documents.values()},
+        texts={key(paths) for section in sections for key in section.texts.values()},
         pages={page_key(paths, page) for section in sections for page in section.pages},
     )
     shown = [show(section, subject, documents, keys[section.name], paths) for section in sections]
@@ -138,6 +141,7 @@ def environment() -> Environment:
         "bound": bound,
         "fact": fact,
         "figure": figure,
+        "measured": measured,
         "percent": percent,
         "moment": moment,
         "duration": duration,
@@ -165,10 +169,17 @@ def figure(value: float | None, digits: int = 4) -> str:
     """A measured number, short; what could not be measured is a dash."""
     if value is None:
         return NOTHING
+    if abs(value) < CRUMB:
+        value = 0.0
     shown = (
         f"{value:.{digits}f}" if 10**-digits <= abs(value) < 10**6 or value == 0 else f"{value:.{digits}g}"
     )
     return shown.replace("-", MINUS, 1) if shown.startswith("-") else shown
+
+
+def measured(value: float) -> str:
+    """A number of any kind: whole ones as counts, others as figures."""
+    return count(int(value)) if value == int(value) else figure(value)
 
 
 def bound(value: float) -> str:

@@ -128,3 +128,4 @@ class Section:
     documents: Mapping[str, Callable[[Paths], str]]  # JSON documents by name; the first is the section's own
     view: Callable[[Material], View | None]  # None: the run has not written what the section is about
     pages: tuple[JobPage, ...] = ()
+    texts: Mapping[str, Callable[[Paths], str]] = field(default_factory=dict)  # further documents, no JSON

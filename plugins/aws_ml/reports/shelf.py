@@ -49,7 +49,7 @@ class Document:
     uri: str
     kind: Kind
     says: str = ""  # why it is not there, in a sentence
-    content: Any = None  # of a JSON document
+    content: Any = None  # of a JSON document; of a text, the text
     data: bytes = b""  # of a page
     written: datetime | None = None
 
@@ -91,9 +91,15 @@ class Shelf:
         self._lifetime = lifetime
         self._client = client or client_for(Access(botocore_config=PATIENCE), "s3")
 
-    def read(self, documents: Iterable[str], pages: Iterable[str]) -> dict[str, Document]:
-        """JSON documents with their content, and pages without theirs, by key."""
-        return self._all(dict.fromkeys(documents, self._json) | dict.fromkeys(pages, self._head))
+    def read(
+        self, documents: Iterable[str], pages: Iterable[str], texts: Iterable[str] = ()
+    ) -> dict[str, Document]:
+        """JSON documents and texts with their content, and pages without theirs, by key."""
+        return self._all(
+            dict.fromkeys(documents, self._json)
+            | dict.fromkeys(texts, self._text)
+            | dict.fromkeys(pages, self._head)
+        )
 
     def page(self, key: str) -> Document:
         """A page that a job wrote, with its bytes."""
@@ -132,6 +138,11 @@ class Shelf:
         data, written = get_object(self._client, self._bucket, key)
         uri = self.uri(key)
         return Document(uri, Kind.THERE, content=parse_json(data, uri), written=written)
+
+    def _text(self, key: str) -> Document:
+        data, written = get_object(self._client, self._bucket, key)
+        text = data.decode(errors="replace")  # it is shown to people, not parsed
+        return Document(self.uri(key), Kind.THERE, content=text, written=written)
 
     def _bytes(self, key: str) -> Document:
         data, written = get_object(self._client, self._bucket, key)

@@ -150,6 +150,7 @@ class TestTheWholePage:
         [
             ("rows", ["4,925", "98.5 %", "age: not a number", "applications-1.csv"]),
             ("profile", ["<code>income</code> <bdi>is skewed", 'src="ingest_analyze/profile/profile.html"']),
+            ("quality", ["broken", "0.9700", "4,925", "IsComplete &#34;income&#34;"]),
             (
                 "bias",
                 [

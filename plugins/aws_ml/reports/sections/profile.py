@@ -91,7 +91,7 @@ def view(material: Material) -> View | None:
         tile=Tile(
             f"{len(alerts):,} {'alert' if len(alerts) == 1 else 'alerts'}",
             f"{serious:,} of them serious" if serious else "none of them serious",
-            Tone.CARE if serious else Tone.PLAIN,
+            Tone.BAD if serious else Tone.PLAIN,
         ),
     )
 

@@ -1,10 +1,13 @@
-"""The rules of data quality: each with its outcome and what was found, those that did not pass first."""
+"""The rules of data quality: each with its outcome and what was found, those that did not pass first; and
+those that Glue recommends.
+"""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from aws_ml.reports.section import Material, Number, Part, Section, Tile, Tone, View
+from aws_ml.reports.shelf import Kind
 
 PASS, FAIL = "PASS", "FAIL"
 WORDS = {PASS: "passed", FAIL: "broken", "ERROR": "not evaluated"}
@@ -39,15 +42,27 @@ class Quality(Part):
 def view(material: Material) -> View | None:
     """The rules, those that did not pass first."""
     quality = material.read("quality", Quality)
+    recommended = material.documents.get("recommended")
+    if recommended is not None and recommended.kind is Kind.MISSING:
+        recommended = None
     if quality is None:
-        return None
+        if recommended is None:
+            return None
+        return View(
+            {
+                "quality": None,
+                "rules": (),
+                "asked": material.workflow.quality.rules,
+                "recommended": recommended,
+            }
+        )
     passed = sum(rule.outcome == PASS for rule in quality.rules)
     held = bool(quality.rules) and passed == len(quality.rules)
     return View(
         values={
-            "run_id": quality.run_id,
+            "quality": quality,
             "rules": sorted(quality.rules, key=lambda rule: rule.outcome == PASS),
-            "recommends": material.workflow.quality.recommend,
+            "recommended": recommended,
         },
         tile=Tile(
             f"{passed:,} of {len(quality.rules):,} rules",
@@ -63,4 +78,5 @@ SECTION = Section(
     stage="ingest_analyze",
     documents={"quality": lambda paths: paths.quality_report},
     view=view,
+    texts={"recommended": lambda paths: paths.recommended_rules},
 )

@@ -206,6 +206,51 @@ def test_rules_that_did_not_pass_stand_first_and_are_bad() -> None:
     assert passed.tile.tone is Tone.GOOD
 
 
+def test_recommended_rules_are_folded_and_escaped() -> None:
+    """They quote values of the data, so they are text of a stranger."""
+    there = Document("s3://b/r.dqdl", Kind.THERE, content='ColumnValues "sex" in ["<script>"]')
+    checked = Document("s3://b/k.json", Kind.THERE, content=QUALITY)
+    html = quality_html({"quality": checked, "recommended": there})
+    assert "<details>" in html
+    assert "ColumnValues &#34;sex&#34; in [&#34;&lt;script&gt;&#34;]" in html
+    assert "4,925<" in html  # a count, not 4925.0000
+
+
+@pytest.mark.parametrize("kind", [Kind.BROKEN, Kind.UNREACHABLE])
+def test_recommended_rules_that_cannot_be_read_hide_no_other(kind: Kind) -> None:
+    checked = Document("s3://b/k.json", Kind.THERE, content=QUALITY)
+    html = quality_html({"quality": checked, "recommended": Document("s3://b/r", kind, "S3 is away.")})
+    assert "S3 is away." in html
+    assert "RowCount" in html
+
+
+def test_recommended_rules_are_shown_where_none_was_checked() -> None:
+    there = Document("s3://b/r.dqdl", Kind.THERE, content="Rules = [ RowCount > 7 ]")
+    html = quality_html({"quality": Document("s3://b/k.json", Kind.MISSING), "recommended": there})
+    assert "have not been checked" in html
+    assert "RowCount &gt; 7" in html
+
+
+def quality_html(documents: dict[str, Document]) -> str:
+    view = quality.view(Material(WORKFLOW, documents))
+    assert view is not None
+    return page.environment().get_template("quality.html").render(values=view.values)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (-7.772e-16, "0.0000"),
+        (0.0, "0.0000"),
+        (3e-7, "3e-07"),
+        (-0.25, "\N{MINUS SIGN}0.2500"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_what_sums_leave_of_nothing_is_nothing(value: float | None, shown: str) -> None:
+    assert page.figure(value) == shown
+
+
 def test_a_run_without_results_of_rules_did_not_pass() -> None:
     view = quality.view(material(quality.SECTION, QUALITY | {"rules": []}))
     assert view is not None
@@ -217,7 +262,9 @@ def test_the_profile_shows_what_has_moved_most_first() -> None:
     view = profile.view(material(profile.SECTION, PROFILE))
     assert view is not None
     assert [column.name for column in view.values["moved"]] == ["income", "region"]
-    assert "2026-01-14" in shown(profile.SECTION, PROFILE)
+    html = shown(profile.SECTION, PROFILE)
+    assert "4,907 on 2026-01-14" in html
+    assert ">serious<" in html
     alone = {**PROFILE, "previous": None, "columns": [{"name": "income", "drift": None}]}
     assert "no profile of an earlier day" in shown(profile.SECTION, alone)
 
