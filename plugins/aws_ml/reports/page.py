@@ -49,7 +49,7 @@ def report(subject: Subject, shelf: Shelf, *, ui: str, nonce: str) -> str:
     paths = subject.paths
     sections = [section for section in SECTIONS if section.stage in subject.shown]
     keys = {
-        section.name: {name: key(paths) for name, key in (section.documents | section.texts).items()}
+        section.name: {name: key(paths) for name, key in {**section.documents, **section.texts}.items()}
         for section in sections
     }
     documents = shelf.read(
