@@ -60,7 +60,7 @@ def _dispatch(command: str, choices: Choices) -> int:
         environments.prepare(
             choices.layout,
             with_tests=command in ("test", "setup"),
-            with_spark=command == "spark" or (command in ("run", "up") and wants_spark(choices)),
+            with_spark=command in ("spark", "test") or (command in ("run", "up") and wants_spark(choices)),
         )
     if command not in ("setup", "spark"):
         _become_session(command, choices)

@@ -94,7 +94,8 @@ def prepare(layout: Layout, *, with_tests: bool = False, with_spark: bool = Fals
             raise Problem(
                 f"{name} is a link; building it would empty what it points to. Remove the link first."
             )
-    needed_gb = SPARK_DISK_GB if list(missing) == [".venv-spark"] else DISK_NEEDED_GB
+    needed_gb = SPARK_DISK_GB * (".venv-spark" in missing)
+    needed_gb += DISK_NEEDED_GB * (list(missing) != [".venv-spark"])
     require_space(layout.root, needed_gb, "the first installation")
     uv = _uv(layout)
     for name, locks in missing.items():
