@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
@@ -81,6 +82,12 @@ GRAPHS = {
         "deploy_manage": set(),
     },
 }
+# What a workflow need not ask for: the key, the value that says so, and the tasks that it then lacks.
+OPTIONAL = {
+    "rules": ("quality", "rules", [], {"define_rules", "check_rules"}),
+    "recommendation": ("quality", "recommend", False, {"recommend_rules"}),
+    "flow": ("wrangler", "flow", None, {"put_flow", "wrangle_partition"}),
+}
 ASSETS = {
     "ingest_analyze": ("publish_partition", "curated"),
     "prepare_transform": ("check_features", "features"),
@@ -150,6 +157,32 @@ class TestEveryDag:
         timetable = dag_of(bag, workflow, stage).timetable
         scheduled = stage == "ml_workflow" and load_workflows(FOLDERS)[workflow].schedule.cron is not None
         assert isinstance(timetable, CronDataIntervalTimetable) == scheduled
+
+
+@pytest.mark.parametrize("without", [*([name] for name in OPTIONAL), list(OPTIONAL)], ids="+".join)
+def test_what_a_workflow_does_not_ask_for_leaves_the_rest_as_it_is(
+    tmp_path: Path, without: list[str]
+) -> None:
+    """No task is lost or left hanging with the optional ones: the day still passes through all the others."""
+    source = yaml.safe_load((ROOT / "include" / "workflows" / "loan_approval.yaml").read_text())
+    data = source | {"name": "sparing", "deployment": source["deployment"] | {"endpoint": "sparing"}}
+    gone: set[str] = set()
+    for section, key, value, tasks in (OPTIONAL[name] for name in without):
+        data[section] = {**data.get(section, {}), key: value}
+        gone |= tasks
+    (tmp_path / "sparing.yaml").write_text(yaml.safe_dump(data))
+    bag = load([*FOLDERS, tmp_path])
+    assert bag.import_errors == {}
+    dag = dag_of(bag, "sparing", "ingest_analyze")
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
+        task_id: followers - gone
+        for task_id, followers in GRAPHS["ingest_analyze"].items()
+        if task_id not in gone
+    }
+    assert dag.roots == [dag.get_task("wait_for_partition")]
+    before_the_gate = dag.get_task("decide_on_bias").get_flat_relative_ids(upstream=True)
+    assert before_the_gate >= {"clean_partition", "add_curated_partition", "wait_for_bias_report"}
+    assert "check_rules" in before_the_gate or "rules" in without
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
