@@ -26,6 +26,7 @@ import yaml
 
 from aws_ml.requests import athena_query, glue_database, profile
 from aws_ml.schema import Workflow
+from jobs.glue.clean import BLOCK_ROWS
 from tests.support.stand_in import StandIn
 from tests.unit.aws_ml.rendering import rendered
 
@@ -54,7 +55,8 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
-        pq.write_table(frame(), file)
+        # DuckDB shares a file's row groups out among its threads; one of them would be read by one thread.
+        pq.write_table(frame(), file, row_group_size=BLOCK_ROWS)
         server = StandIn(Path(folder) / "state")
         try:
             ours = Report(server, file)
