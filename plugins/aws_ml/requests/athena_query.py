@@ -48,15 +48,16 @@ def explore(workflow: Workflow) -> list[dict[str, Any]]:
     """``athena.StartQueryExecution``, one body a statement: everything that the profile report says.
 
     Their results lie apart, ``statistics/<statement>/``; a table of many columns needs more than one
-    statement of a kind, each of which reads other columns.
+    statement of a kind, each of which reads other columns. The two that hold the most in memory are the
+    first and the last: mapped tasks start in this order, so they hardly meet on one laptop.
     """
     numbers, categories = _numbers(workflow), _categories(workflow)
-    filled = [
-        *(("measure_numbers", {"numbers": part}) for part in _parts(numbers)),
+    filled: list[tuple[str, dict[str, Any]]] = [
+        ("find_near_duplicates", {"compared": _compared(workflow)}),
         *(("count_values", {"categories": part}) for part in _parts(categories)),
         ("correlate_numbers", {"numbers": _correlated(workflow)}),
         ("rate_by_facet", _facets(workflow)),
-        ("find_near_duplicates", {"compared": _compared(workflow)}),
+        *(("measure_numbers", {"numbers": part}) for part in _parts(numbers)),
     ]
     return [
         start_query_execution(workflow, _exploration(workflow, name, values), workflow.paths.statement(name))

@@ -82,6 +82,11 @@ def test_the_exploration_scans_the_table_seldom(workflow: Workflow) -> None:
     }
 
 
+def test_what_holds_most_in_memory_does_not_start_together() -> None:
+    names = list(explored(wide(600, 63)))
+    assert (names[0], names[-1]) == ("find_near_duplicates", "measure_numbers")
+
+
 def wide(columns: int, name_length: int) -> Workflow:
     """The loan workflow with so many more numbers."""
     document = LOAN.resolved()
