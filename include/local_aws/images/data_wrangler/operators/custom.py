@@ -6,20 +6,20 @@ process, with all that the process may do, as on AWS.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 from local_aws.images.data_wrangler.frames import from_user, to_user
 from local_aws.images.data_wrangler.parameters import Text
 from local_aws.images.data_wrangler.problems import CannotDo
 from local_aws.images.data_wrangler.registry import choice, operation
+from local_aws.images.data_wrangler.spark import collected, handed_over, is_installed, session
 from local_aws.images.data_wrangler.sql import query, query_problem
 from local_aws.images.data_wrangler.values import Table
 
 CUSTOM_CODE = "sagemaker.spark.custom_code_0.1"
 NO_SPARK = (
-    "PySpark code needs the package pyspark, which the jobs' environment has not; allowed: pandas or SQL, "
-    "or the environment with the extra `spark`"
+    "PySpark code needs Spark, which is not installed: `make spark` installs it in .venv-spark; "
+    "allowed without it: pandas or SQL"
 )
 
 
@@ -33,7 +33,7 @@ def _compiles(values: Any) -> str | None:
 
 
 def _spark_code(values: Any) -> str | None:
-    if importlib.util.find_spec("pyspark") is None:
+    if not is_installed():
         return f"code: {NO_SPARK}"
     return _compiles(values)
 
@@ -65,8 +65,6 @@ def _pandas(table: Table, code: str) -> Table:
 
 
 def _pyspark(table: Table, code: str) -> Table:
-    from local_aws.images.data_wrangler.spark import collected, handed_over, session
-
     with session() as spark:
         return collected(_executed(code, {"df": handed_over(spark, table), "spark": spark}))
 

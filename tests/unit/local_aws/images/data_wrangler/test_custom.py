@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local_aws.images.data_wrangler.operators.custom import NO_SPARK
 from local_aws.images.data_wrangler.problems import FlowInvalid, NodeFailed
+from local_aws.images.data_wrangler.spark import SPARK_PACKAGES
 from local_aws.images.data_wrangler.values import LONG, new
+from local_aws.images.programs import spark_packages
+from local_aws.settings import Settings
 from tests.support.data_wrangler import applied, kinds, plain, table
+from tests.support.spark import PYTHON, needs_spark
 
 NOON = datetime.fromisoformat("2026-01-15T12:00:00")
-spark = pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="pyspark is not installed")
+SPARK = spark_packages(Settings(data_dir=Path(), spark_python=PYTHON))
+
+
+@pytest.fixture
+def with_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stand-in tells the image where Spark is installed."""
+    monkeypatch.setenv(SPARK_PACKAGES, str(SPARK))
+    monkeypatch.setattr(sys, "path", sys.path.copy())
 
 
 def pandas(code: str, given: Any) -> Any:
@@ -84,7 +96,6 @@ def test_code_that_is_not_python_is_refused_before_anything_runs() -> None:
         pandas("df = = 1", {"a": [1]})
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyspark") is not None, reason="pyspark is installed")
 @pytest.mark.parametrize(
     ("operator", "parameters"),
     [
@@ -98,7 +109,8 @@ def test_spark_code_without_spark_is_refused_with_the_remedy(operator: str, para
     assert NO_SPARK in str(caught.value)
 
 
-@spark
+@needs_spark
+@pytest.mark.usefixtures("with_spark")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # PySpark leaves its sockets to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_spark_code_runs_where_spark_is() -> None:
