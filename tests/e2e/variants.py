@@ -53,6 +53,7 @@ def write(folder: Path) -> None:
     for name, (base, changes) in VARIANTS.items():
         data = copy.deepcopy(yaml.safe_load(base.read_text()))
         data |= {"name": name, "bias": {"facets": data["bias"]["facets"][:1], **changes}}
+        data["schedule"] = {"cron": None}  # theirs are runs by hand, whatever the scheduler may start
         data["bias"]["engine"] = "portable" if base == CENSUS else "managed"
         if name in ENGINES:
             data["cleaning"] = {"engine": ENGINES[name]}
