@@ -18,6 +18,7 @@ from tests.support.sagemaker_jobs import (
     processing_input,
     processing_request,
 )
+from tests.support.spark import needs_spark
 from tests.support.stand_in import StandIn
 
 pytestmark = needs_opt_ml
@@ -263,3 +264,30 @@ def test_the_feature_store_is_refused_by_name(wrangler: Wrangler) -> None:
                 },
             )
         )
+
+
+@needs_spark
+def test_a_step_in_pyspark_with_a_function_of_its_own(wrangler: Wrangler) -> None:
+    """The function runs in Spark's own worker process, which needs PySpark as well."""
+    uri = wrangler.put("raw/kinds.csv", "kind,n\na,1\nb,2\na,3\n")
+    code = (
+        "from pyspark.sql import functions as F\n"
+        "shout = F.udf(lambda kind: kind.upper(), 'string')\n"
+        "df = df.groupBy(shout('kind').alias('kind')).agg(F.sum('n').alias('n')).orderBy('kind')"
+    )
+    nodes = [
+        source("src", s3("kinds.csv", uri)),
+        step("types", "infer_and_cast_type_0.1", {}, "src"),
+        step("own", "custom_pyspark_0.1", {"code": code}, "types"),
+    ]
+    job = wrangler.run(
+        nodes,
+        ["own.default"],
+        [f"--output-config '{json.dumps({'own.default': {'content_type': 'CSV'}})}'"],
+        [processing_input("kinds.csv", uri, "/opt/ml/processing/kinds.csv")],
+    )
+    assert job["ProcessingJobStatus"] == "Completed", wrangler.lines(job)
+    assert wrangler.rows(f"out/{job['ProcessingJobName']}/own/default/") == [
+        {"kind": "A", "n": "4"},
+        {"kind": "B", "n": "2"},
+    ]
