@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aws_ml.reports.sections import SECTIONS
 from tests.support.api_server import ApiServer, RunRow, address
 from tests.support.chromium import Browser, Tab, program
 from tests.support.run_documents import DOCUMENTS
@@ -83,7 +84,7 @@ def test_the_page_fits_and_nobody_complains(
 ) -> None:
     tab = page(server, browser, width=width, dark=dark)
     tab.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true })")
-    assert tab.evaluate("document.querySelectorAll('section').length") == 7
+    assert tab.evaluate("document.querySelectorAll('section').length") == len(SECTIONS)
     assert tab.evaluate("document.documentElement.scrollWidth") == width
     background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(json.loads(background.replace("rgb(", "[").replace(")", "]"))) < 384) is dark
