@@ -13,6 +13,7 @@ All values travel as texts. A number's text is the shortest that reads back the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,9 +39,14 @@ FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+def group_of(config: Mapping[str, Any]) -> str:
+    """The feature group's name: the workflow's, as AWS allows names, unless another was given."""
+    return str(config["feature_store"]["group"] or re.sub(r"[^A-Za-z0-9]+", "-", config["name"]).strip("-"))
+
+
 def entity_of(config: Mapping[str, Any]) -> str:
     """The column that names an entity."""
-    return str(config["feature_store"]["entity"] or config["data"]["key"] or ROW_ID)
+    return str(config.get("feature_store", {}).get("entity") or config["data"]["key"] or ROW_ID)
 
 
 def event_time_of(config: Mapping[str, Any]) -> str:

@@ -9,6 +9,9 @@ A record names every input column; null (in CSV: nothing) is a missing value and
 ignored, so a raw row with its key may be sent as it is. An absent name is refused: a misspelt column would
 otherwise be imputed in silence.
 
+Where the workflow has an online feature store, a record may name its entity alone, {"application_id": "A-1"}:
+its features are looked up.
+
     model archive       xgboost-model  transformer.json  serving.json  code/inference.py  code/jobs/...
 """
 
@@ -26,6 +29,7 @@ import pandas as pd
 import xgboost
 
 if TYPE_CHECKING:
+    from jobs.feature_store.online import OnlineStore
     from jobs.processing.features import FeatureTransformer
 
 JSON = "application/json"
@@ -44,6 +48,7 @@ class Model:
     trees: tuple[int, int]  # XGBoost's iteration_range: (0, 0) is all of them
     transformer: FeatureTransformer
     threshold: float  # a score at or above it is called positive
+    online_store: OnlineStore | None = None  # where a record that names only its entity is completed
 
 
 def model_fn(model_dir: str) -> Model:
@@ -53,6 +58,7 @@ def model_fn(model_dir: str) -> Model:
     code = str(folder / "code")
     if code not in sys.path:
         sys.path.insert(0, code)
+    from jobs.feature_store.online import OnlineStore
     from jobs.processing.features import FeatureTransformer
 
     transformer = FeatureTransformer.from_json((folder / "transformer.json").read_text(encoding="utf-8"))
@@ -67,7 +73,14 @@ def model_fn(model_dir: str) -> Model:
             f"but the transformer makes {len(transformer.outputs)}"
         )
     best = booster.attr("best_iteration")  # set by early stopping; later trees only fit the noise
-    return Model(booster, (0, int(best) + 1 if best else 0), transformer, float(serving["threshold"]))
+    described = serving.get("online_store")
+    return Model(
+        booster,
+        (0, int(best) + 1 if best else 0),
+        transformer,
+        float(serving["threshold"]),
+        None if described is None else OnlineStore(**described),
+    )
 
 
 def input_fn(body: str | bytes, content_type: str) -> list[dict[str, Any]] | list[list[str]]:
@@ -90,8 +103,10 @@ def input_fn(body: str | bytes, content_type: str) -> list[dict[str, Any]] | lis
 def predict_fn(records: list[dict[str, Any]] | list[list[str]], model: Model) -> list[dict[str, float]]:
     """Score the records in their order: {"score", "label"} each. Raises BadRequest for what does not fit."""
     try:
+        if model.online_store is not None:
+            records = model.online_store.completed(records, model.transformer.inputs)
         features = model.transformer.transform(_frame(records, model.transformer.inputs))
-    except ValueError as error:  # FeatureError is one
+    except ValueError as error:  # FeatureError and NotKnown are
         raise BadRequest(str(error)) from error
     scores = model.booster.predict(xgboost.DMatrix(features), iteration_range=model.trees)
     return [{"score": float(score), "label": int(float(score) >= model.threshold)} for score in scores]

@@ -31,6 +31,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.feature_store.online import described
+from jobs.feature_store.records import entity_of
 from jobs.processing.job import Job, JobError, run, say
 
 JOBS = Path(__file__).resolve().parents[1]  # the tree `jobs` that this script belongs to
@@ -42,6 +44,9 @@ SERVED_CODE = {
     "__init__.py": "code/jobs/__init__.py",
     "processing/__init__.py": "code/jobs/processing/__init__.py",
     "processing/features.py": "code/jobs/processing/features.py",
+    "feature_store/__init__.py": "code/jobs/feature_store/__init__.py",
+    "feature_store/records.py": "code/jobs/feature_store/records.py",
+    "feature_store/online.py": "code/jobs/feature_store/online.py",
 }
 
 
@@ -57,7 +62,12 @@ def evaluate(job: Job) -> None:
 
     with tempfile.TemporaryDirectory() as room:
         archive = Path(room) / "archive"
-        assemble(archive, job.inputs("model", "model.tar.gz")[0], transformer, document["digest"], threshold)
+        serving = {
+            "threshold": threshold,
+            "transformer_digest": document["digest"],
+            "online_store": described(job.config),
+        }
+        assemble(archive, job.inputs("model", "model.tar.gz")[0], transformer, serving)
         pack(archive, job.output("serving") / "model.tar.gz")
         say("assembled the serving archive")
         records = rows.select([column["name"] for column in document["inputs"]]).to_pylist()
@@ -80,9 +90,11 @@ def evaluate(job: Job) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["key", "label", "score"])
         writer.writerows(zip(keys, labels, scores, strict=True))
+    entity = entity_of(job.config)
+    entities = [str(value) for value in rows.column(entity).to_pylist()]
     smoke = [
-        {"key": key, "record": record, "label": truth, "score": score}
-        for key, record, truth, score in zip(keys, records, labels, scores, strict=True)
+        {"key": key, "entity": {entity: whose}, "record": record, "label": truth, "score": score}
+        for key, whose, record, truth, score in zip(keys, entities, records, labels, scores, strict=True)
     ][: job.config["deployment"]["smoke_records"]]
     _write_json(folder / "smoke_records.json", smoke)
     _write_json(folder / "evaluation.json", report)
@@ -90,7 +102,7 @@ def evaluate(job: Job) -> None:
     say(f"{len(labels)} test rows: {told}")
 
 
-def assemble(folder: Path, model: Path, transformer: bytes, digest: str, threshold: float) -> None:
+def assemble(folder: Path, model: Path, transformer: bytes, serving: Mapping[str, Any]) -> None:
     """Lay out the serving archive. Raises JobError if the training job's archive has no XGBoost model."""
     (folder / "code").mkdir(parents=True)
     with tarfile.open(model) as trained:
@@ -102,7 +114,7 @@ def assemble(folder: Path, model: Path, transformer: bytes, digest: str, thresho
             )
         (folder / "xgboost-model").write_bytes(found.read())
     (folder / "transformer.json").write_bytes(transformer)
-    _write_json(folder / "serving.json", {"threshold": threshold, "transformer_digest": digest})
+    _write_json(folder / "serving.json", serving)
     for source, target in SERVED_CODE.items():
         path = folder / target
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import xgboost
 
+from jobs.feature_store.online import NotKnown
 from jobs.inference.inference import BadRequest, Model, input_fn, model_fn, output_fn, predict_fn
 from jobs.processing.features import FeatureTransformer
 
@@ -162,3 +164,30 @@ def test_an_archive_that_does_not_fit_together_is_not_loaded(
     (tmp_path / file).write_text(content)
     with pytest.raises(ValueError, match=complaint):
         model_fn(str(tmp_path))
+
+
+class TestByKey:
+    """With an online store, a record may name its entity alone."""
+
+    class Known:
+        """What the online store of a workflow does, without one."""
+
+        def completed(self, records: list[Any], inputs: list[str]) -> list[Any]:
+            return [RECORD if record == {"id": "A1"} else record for record in records]
+
+    def test_the_answer_is_that_of_the_same_record_sent(self, model: Model) -> None:
+        """Equal to the last bit, since nothing else is computed."""
+        asked = replace(model, online_store=self.Known())  # type: ignore[arg-type]
+        assert predict_fn([{"id": "A1"}], asked) == predict_fn([RECORD], model)
+
+    def test_without_a_store_its_inputs_are_missed(self, model: Model) -> None:
+        with pytest.raises(BadRequest, match="record 1 lacks age, pay, job"):
+            predict_fn([{"id": "A1"}], model)
+
+    def test_an_unknown_entity_is_the_clients_fault(self, model: Model) -> None:
+        class Unknown:
+            def completed(self, records: list[Any], inputs: list[str]) -> list[Any]:
+                raise NotKnown("record 1: id A9 has no features")
+
+        with pytest.raises(BadRequest, match="id A9 has no features"):
+            predict_fn([{"id": "A9"}], replace(model, online_store=Unknown()))  # type: ignore[arg-type]

@@ -149,7 +149,7 @@ def test_code_that_the_archive_lacks_fails_the_evaluation(
     program = job.code / "jobs" / "processing" / "evaluate.py"
     text = program.read_text()
     without = re.sub(r'\n    "\S*": "code/jobs/\S*",', "", text)
-    assert text.count("code/jobs/") - without.count("code/jobs/") == 3
+    assert text.count("code/jobs/") - without.count("code/jobs/") == 6
     program.write_text(without)
     assert job.run("evaluate.py").returncode == 1
     assert "cannot score the test rows: ModuleNotFoundError: No module named 'jobs'" in job.message()
