@@ -2,7 +2,7 @@
 
 **What it does.** Makes the evaluated archive a SageMaker model, brings the workflow's endpoint to it
 (creates it the first time, updates it afterwards), and asks the endpoint about held-out rows: it must answer
-what the evaluation computed.
+what the evaluation computed. Where features are online, it is also asked by the entity alone.
 
 **Reads.** `serving/model.tar.gz` and `evaluation/smoke_records.json` below
 `<workflow>/runs/<day>/train_tune/`
@@ -26,7 +26,7 @@ from aws_ml.operators.endpoint_config import EndpointConfigOperator
 from aws_ml.operators.model import ModelOperator
 from aws_ml.operators.smoke_test import SmokeTestOperator
 from aws_ml.requests import endpoint, endpoint_config, model
-from aws_ml.run import BUCKET, from_task
+from aws_ml.run import AS_OF, BUCKET, from_task
 from aws_ml.workflow import Workflow, workflows
 
 
@@ -48,6 +48,8 @@ def deploy_manage(workflow: Workflow) -> DAG:
             deployment_key=paths.deployment,
             config_name=from_task("create_endpoint_config", "name"),
             model_name=from_task("create_model", "name"),
+            online_store=workflow.online_store(),
+            as_of=AS_OF,
             outlets=[asset(workflow, "endpoint")],
         )
 

@@ -112,6 +112,8 @@ CODE_PREFIX = from_task("publish_code", "prefix")  # <workflow>/code/<sha256>/
 DATASET_URI = from_task("read_decision", "uri")
 # The task `define_features` says which feature group it brought about.
 FEATURE_GROUP = from_task("define_features", "name")
+# The task `join_features` says where it wrote which rows: to learn from, and to judge by.
+JOINED = {part: from_task("join_features", part) for part in ("training", "curated")}
 # The end of the run's day in seconds since 1970: what happened later, the run does not know.
 AS_OF = "{{ as_of() }}"
 # The task `check_features` says whether the rows to learn from have weights.
@@ -307,8 +309,13 @@ class Paths:
     # the feature store
     @property
     def ingestion(self) -> str:
-        """The prefix of ``ingestion.json``: records in, written and refused, with reasons."""
+        """The prefix of ``ingestion.json``."""
         return f"{self.stage('prepare_transform')}ingestion/"
+
+    @property
+    def ingestion_report(self) -> str:
+        """The day's records: how many came in, were written and refused, with reasons. JSON."""
+        return f"{self.ingestion}ingestion.json"
 
     @property
     def joined(self) -> str:

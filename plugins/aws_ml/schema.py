@@ -436,6 +436,12 @@ class Workflow(Part):
             if column.name not in apart and (chosen is None or column.name in chosen)
         ]
 
+    def online_store(self) -> dict[str, str] | None:
+        """Where the endpoint looks features up; None: nowhere."""
+        if not (self.feature_store.enabled and self.feature_store.online):
+            return None
+        return {"group": self.feature_group, "event_time": self.event_time}
+
     def origin(self, *path: str | int) -> str:
         """Which file says the value at a key path, e.g. ``loan_approval.yaml: evaluation.minimum``."""
         return f"{self._origins.get(path, f'{self.name}.yaml')}: {path_text(path)}"

@@ -1,7 +1,8 @@
 """Turn the curated partition into what XGBoost reads, and keep the fitted transformer for inference.
 
-    input  curated       *.parquet, as the cleaning job wrote it
-           training      optional: *.parquet, rows of the same partition to learn from instead, perhaps
+    input  curated       Parquet, as the cleaning job wrote it, or as Athena joined it with features, whose
+                         files have no ending
+           training      optional: Parquet, rows of the same partition to learn from instead, perhaps
                          with weights (sample_weight) or repeated, as the mitigation job wrote them
     output train         part-00000.csv: label first, then the features; no header (XGBoost's rule). Where
                          rows have weights, these stand between label and features (its csv_weights)
@@ -45,8 +46,8 @@ def build_features(job: Job) -> None:
     key = data["key"] or ROW_ID
     types = {column["name"]: column["type"] for column in data["columns"]}
     label = data["label"]["column"]
-    curated = read(job.inputs("curated", "*.parquet"))
-    learned = read(job.inputs("training", "*.parquet")) if job.has("training") else curated
+    curated = read(job.inputs("curated", "*"))
+    learned = read(job.inputs("training", "*")) if job.has("training") else curated
     for column in (key, label):
         for table in (curated, learned):
             if column not in table.column_names:

@@ -29,18 +29,23 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
     Equal scores say more than an answer does: the archive is the evaluated one, the transformer is in it, and
     the records arrive as they were sent.
 
+    Where features are online, the endpoint is also asked by the entity alone. It must answer as evaluated
+    then, too, unless the entity has newer features than the run knew, or none any more.
+
     :param bucket: bucket of the records and of the deployment report (templated)
     :param records_key: key of `smoke_records.json`, a list of ``{"key", "record", "score"}`` (templated)
     :param endpoint_name: the endpoint (templated)
     :param deployment_key: key of the `deployment.json` to write (templated)
     :param config_name: the endpoint configuration that was deployed, for the report (templated)
     :param model_name: the model that was deployed, for the report (templated)
-    :return: ``{"endpoint", "records", "uri"}``
+    :param online_store: ``{"group", "event_time"}``: the feature group that the endpoint reads; None: none
+    :param as_of: what the run knew ends here, in seconds since 1970 (templated)
+    :return: ``{"endpoint", "records", "by_entity", "uri"}``
     """
 
     aws_hook_class = S3Hook
     template_fields: Sequence[str] = aws_template_fields(
-        "bucket", "records_key", "endpoint_name", "deployment_key", "config_name", "model_name"
+        "bucket", "records_key", "endpoint_name", "deployment_key", "config_name", "model_name", "as_of"
     )
 
     def __init__(
@@ -52,6 +57,8 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         deployment_key: str,
         config_name: str,
         model_name: str,
+        online_store: dict[str, str] | None = None,
+        as_of: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,6 +68,8 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         self.deployment_key = deployment_key
         self.config_name = config_name
         self.model_name = model_name
+        self.online_store = online_store
+        self.as_of = as_of
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the endpoint, write the report, then judge: the report is there either way."""
@@ -68,8 +77,10 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         if not isinstance(wanted, list) or not wanted:
             raise ReportInvalid(f"s3://{self.bucket}/{self.records_key} holds no record.")
         records = compared(wanted, self._answer([entry["record"] for entry in wanted]))
-        uri = write_json(self, self.bucket, self.deployment_key, self._report(records))
-        wrong = [record for record in records if not record["equal"]]
+        by_entity = self._asked_by_entity(wanted, records)
+        report = {**self._report(records), "by_entity": by_entity}
+        uri = write_json(self, self.bucket, self.deployment_key, report)
+        wrong = [record for record in [*records, *by_entity] if not record["equal"]]
         if wrong:
             lines = [
                 f"record {record['key']}: {record['score']}, evaluated as {record['expected']}"
@@ -77,7 +88,57 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
             ]
             raise EndpointAnswersWrongly("\n".join([f"{self.endpoint_name}:", *lines, f"All: {uri}"]))
         self.log.info("%s answers %d records as evaluated", self.endpoint_name, len(records))
-        return {"endpoint": self.endpoint_name, "records": len(records), "uri": uri}
+        if self.online_store is not None:
+            self.log.info("Asked by the entity alone, it answers %d of them the same", len(by_entity))
+        return {
+            "endpoint": self.endpoint_name,
+            "records": len(records),
+            "by_entity": len(by_entity),
+            "uri": uri,
+        }
+
+    def _asked_by_entity(
+        self, wanted: list[dict[str, Any]], records: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """The same questions by the entity alone, which must be answered the same to the last bit."""
+        if self.online_store is None:
+            return []
+        asked = [
+            (entry, record["score"])
+            for entry, record in zip(wanted, records, strict=True)
+            if self._as_evaluated(self.online_store, entry["entity"])
+        ]
+        if not asked:
+            return []
+        predictions = self._answer([entry["entity"] for entry, _ in asked])
+        return [
+            {
+                "key": entry["key"],
+                "request": entry["entity"],
+                "response": prediction,
+                "score": _score(prediction),
+                "expected": score,
+                "equal": _score(prediction) == score,
+            }
+            for (entry, score), prediction in zip(asked, predictions, strict=True)
+        ]
+
+    def _as_evaluated(self, store: dict[str, str], entity: dict[str, str]) -> bool:
+        """Whether the online features of an entity are those that the run knew."""
+        (value,) = entity.values()
+        answer = client_for(self, "sagemaker-featurestore-runtime").get_record(
+            FeatureGroupName=store["group"],
+            RecordIdentifierValueAsString=value,
+            FeatureNames=[store["event_time"]],
+        )
+        if not answer.get("Record"):
+            self.log.warning("%s is not online (any more), so it is not asked for", value)
+            return False
+        since = float(answer["Record"][0]["ValueAsString"])
+        if since > float(self.as_of):
+            self.log.info("%s has newer features than this run knew, so it is not asked for", value)
+            return False
+        return True
 
     def _answer(self, records: list[Any]) -> list[Any]:
         runtime = client_for(self, "sagemaker-runtime")

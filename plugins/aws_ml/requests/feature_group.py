@@ -47,6 +47,12 @@ def update_feature_metadata(workflow: Workflow) -> list[dict[str, Any]]:
     ]
 
 
+def lineage(workflow: Workflow) -> dict[str, str]:
+    """Tags of the group after an ingestion: which run wrote which rows last."""
+    paths = workflow.paths
+    return {**run.tag_map(workflow.name, STAGE), "source": paths.uri(paths.curated)}
+
+
 def _metadata(
     workflow: Workflow, name: str, note: FeatureNote | None, column: Column | None
 ) -> dict[str, Any]:

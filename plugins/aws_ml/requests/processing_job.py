@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws_ml import run
-from aws_ml.run import AS_OF, CODE_PREFIX, DATASET_URI, FEATURE_GROUP, MODEL_URI, ROLE_ARN
+from aws_ml.run import AS_OF, CODE_PREFIX, DATASET_URI, FEATURE_GROUP, JOINED, MODEL_URI, ROLE_ARN
 from aws_ml.schema import Workflow
 
 # Where a processing job finds and leaves its files. The two names below it are SageMaker's convention.
@@ -18,10 +18,15 @@ def build_features(
 ) -> dict[str, Any]:
     """``sagemaker.CreateProcessingJob``: splits, imputes, scales, crosses and encodes the accepted rows.
 
-    :param dataset_uri: S3 URI of the rows that the bias gate accepted: the curated or the mitigated ones
+    :param dataset_uri: S3 URI of the rows that the bias gate accepted: the curated or the mitigated ones.
+        Where the workflow has a feature store, rows joined with their features stand for both
     :param code: the S3 prefix under which the jobs were published, with a slash at its end
     """
     paths = workflow.paths
+    # To be judged by the curated rows, to learn from the accepted ones; most days they are the same.
+    rows = {"curated": paths.uri(paths.curated), "training": dataset_uri}
+    if workflow.feature_store.enabled:
+        rows = {"curated": JOINED["curated"], "training": JOINED["training"]}
     return script_job(
         workflow,
         stage="prepare_transform",
@@ -29,8 +34,7 @@ def build_features(
         script="build_features.py",
         image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
         code=code,
-        # To learn from the accepted rows, to be judged by the curated ones; most days they are the same.
-        inputs={"curated": paths.uri(paths.curated), "training": dataset_uri},
+        inputs=rows,
         outputs={
             "train": paths.uri(paths.split("train")),
             "validation": paths.uri(paths.split("validation")),

@@ -261,7 +261,7 @@ class TestSmoke:
         ]
         result = smoke(endpoint, self.put(aws, records))
         uri = f"s3://{BUCKET}/{endpoint}/deployment.json"
-        assert result == {"endpoint": endpoint, "records": 2, "uri": uri}
+        assert result == {"endpoint": endpoint, "records": 2, "by_entity": 0, "uri": uri}
         report = self.report(aws, endpoint)
         assert report["status"] == "InService"
         assert [record["equal"] for record in report["records"]] == [True, True]

@@ -164,19 +164,19 @@ MANY = [*COLUMNS, *(column(f"extra_{number}") for number in range(2501 - 13))]
 def test_a_group_that_could_not_be_made_is_refused_when_the_file_is_loaded(
     changes: dict[str, Any], path: str, says: str
 ) -> None:
-    (said,) = problems(**{"feature_store__notes": {}, **changes})
+    (said,) = problems(**{"feature_store__enabled": True, "feature_store__notes": {}, **changes})
     assert re.search(rf"^loan_approval.yaml:\d+: {re.escape(path)}: ", said), said
     assert re.search(says, said), said
 
 
 def test_2500_features_are_not_too_many() -> None:
-    assert problems(data__columns=MANY[:-1]) == []
+    assert problems(data__columns=MANY[:-1], feature_store__enabled=True) == []
 
 
 def test_what_is_left_out_may_have_any_name() -> None:
     """A reserved name is no matter as long as it is no feature."""
     changes = {"data__columns": [*COLUMNS, column("month")], "feature_store__features": ["age", "income"]}
-    assert problems(**changes, feature_store__notes=DELETE) == []
+    assert problems(**changes, feature_store__enabled=True, feature_store__notes=DELETE) == []
 
 
 def test_without_a_store_nothing_is_asked_of_the_names() -> None:

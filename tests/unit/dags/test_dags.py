@@ -219,6 +219,38 @@ def test_no_task_retries_what_cannot_help(bag: DagBag, workflow: str, stage: str
         assert isinstance(task.retry_policy, OnlyIfItMayHelp), task.task_id
 
 
+WITH_A_STORE = {
+    "read_decision": {"register_accepted", "ingest_features"},
+    "publish_code": {"ingest_features"},
+    "register_accepted": {"wait_for_offline_store"},
+    "define_features": {"ingest_features"},
+    "ingest_features": {"wait_for_offline_store"},
+    "wait_for_offline_store": {"join_features"},
+    "join_features": {"build_features"},
+    "build_features": {"check_features"},
+    "check_features": set(),
+}
+WITHOUT_A_STORE = {
+    "read_decision": {"build_features"},
+    "publish_code": {"build_features"},
+    "build_features": {"check_features"},
+    "check_features": set(),
+}
+
+
+@pytest.mark.parametrize(("enabled", "graph"), [(True, WITH_A_STORE), (False, WITHOUT_A_STORE)])
+def test_features_are_joined_where_a_workflow_has_a_store(
+    tmp_path: Path, enabled: bool, graph: dict[str, set[str]]
+) -> None:
+    text = (FOLDERS[0] / "loan_approval.yaml").read_text()
+    text = text.replace("feature_store:\n", f"feature_store:\n  enabled: {str(enabled).lower()}\n")
+    (tmp_path / "loan_approval.yaml").write_text(text)
+    bag = load([tmp_path])
+    assert bag.import_errors == {}
+    tasks = dag_of(bag, "loan_approval", "prepare_transform").tasks
+    assert {task.task_id: task.downstream_task_ids for task in tasks} == graph
+
+
 def test_a_bad_workflow_file_stops_no_other(tmp_path: Path) -> None:
     """The good workflows' DAGs are there; the bad file is named among the import errors, with its key."""
     (tmp_path / "half_done.yaml").write_text("name: half_done\nno_such_key: 1\n")

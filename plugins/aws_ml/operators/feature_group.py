@@ -1,0 +1,201 @@
+"""SageMaker feature groups."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.sdk.exceptions import AirflowFailException
+from botocore.exceptions import ClientError, ParamValidationError
+
+from aws_ml.exceptions import FeatureGroupDiffers, RemoteJobFailed, RequestRefused
+from aws_ml.feature_store import additions, differences, leftovers
+from aws_ml.operators.remote_job import RemoteWork
+from aws_ml.waiters.kinds import FEATURE_GROUP, Description, Handle, at
+from aws_ml.waiters.patience import error_code
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ADDITIONS_A_CALL = 100
+"""Features that one UpdateFeatureGroup adds, AWS's limit."""
+
+NOTES_TAG = "feature_notes"
+"""Tag of the group: a digest of what was told of its features, which are told again only when it changed."""
+
+_REFUSALS = frozenset({"ValidationException", "ValidationError", "AccessDeniedException", "NotEmulated"})
+
+
+class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
+    """Bring a feature group to what the workflow describes, and wait until it is.
+
+    It creates the group, or adds the features that an existing one lacks. What a group cannot change is never
+    tried: a feature of another type, another entity or event time, a store that it was made without. Features
+    that the workflow no longer has stay, since a group gives none up. Every step looks first, so a retry or
+    a cleared task goes on where an earlier one was. Killing the task leaves the group alone.
+
+    :param config: body of CreateFeatureGroup (templated)
+    :param metadata: bodies of UpdateFeatureMetadata (templated)
+    :param poll_seconds: seconds between two polls
+    :param deferrable: wait on the triggerer instead of on a worker
+    :return: ``{"name", "arn", "database", "table", "offline_uri", "features", "created", "added", "left"}``;
+        `database` and `table` are the offline store's in the Glue catalog
+    """
+
+    aws_hook_class = SageMakerHook
+    kind = FEATURE_GROUP
+    template_fields: Sequence[str] = aws_template_fields("config", "metadata")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"config": "json", "metadata": "json"}
+
+    def __init__(
+        self,
+        *,
+        config: dict[str, Any],
+        metadata: list[dict[str, Any]],
+        poll_seconds: float = 5,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.metadata = metadata
+        self.poll_seconds = poll_seconds
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Look at the group and do what is due."""
+        handle = {"FeatureGroupName": self.config["FeatureGroupName"]}
+        return self.define(context, handle=handle, done={"created": False, "added": []})
+
+    def define(self, context: Context, *, handle: Handle, done: dict[str, Any]) -> Any:
+        """One step towards the wanted group.
+
+        :param done: what this task has done to it so far
+        """
+        group = self.describe(handle)
+        if group is None:
+            return self._create(context, handle, done)
+        if not self.kind.phase(group).settled:
+            return self._wait_on(context, handle, done)
+        if group["FeatureGroupStatus"] == "CreateFailed" and not done["created"]:
+            self.log.info("%s has failed and holds nothing: deleting it", self._called(handle))
+            self._client().delete_feature_group(**handle)
+            return self._wait_on(context, handle, done)
+        if group["FeatureGroupStatus"] != "Created":
+            raise self.failure(handle, group)
+        group = {**group, "FeatureDefinitions": self._definitions(handle)}
+        if different := differences(self.config, group):
+            says = "\n  ".join(["", f"{self._called(handle)}:", *different])
+            raise AirflowFailException(
+                str(FeatureGroupDiffers(says + "\nGive `feature_store.group` another name."))
+            )
+        if update := self._due(group):
+            return self._update(context, handle, group, update, done)
+        if at(group, "OfflineStoreStatus.Status") == "Blocked":
+            reason = self.kind.reason(group) or "AWS gives no reason"
+            raise RemoteJobFailed(self._called(handle), "blocked offline", reason, self._where(handle, group))
+        self._tell(group)
+        return self._result(group, done)
+
+    def _create(self, context: Context, handle: Handle, done: dict[str, Any]) -> Any:
+        self.log.info("Creating %s", self._called(handle))
+        try:
+            self._client().create_feature_group(**self.config)
+        except (ClientError, ParamValidationError) as error:
+            # ResourceInUse: botocore repeats a call whose answer got lost, the first one did it.
+            if not isinstance(error, ClientError) or error_code(error) != "ResourceInUse":
+                raise self._refused(handle, error) from error
+        return self._wait_on(context, handle, {**done, "created": True})
+
+    def _due(self, group: Description) -> dict[str, Any]:
+        """What UpdateFeatureGroup has to be told next; empty when the group is as wanted."""
+        lacking = additions(self.config["FeatureDefinitions"], group["FeatureDefinitions"])
+        if lacking:
+            return {"FeatureAdditions": lacking[:ADDITIONS_A_CALL]}
+        ttl = at(self.config, "OnlineStoreConfig.TtlDuration")
+        if ttl is not None and ttl != at(group, "OnlineStoreConfig.TtlDuration"):
+            return {"OnlineStoreConfig": {"TtlDuration": ttl}}
+        return {}
+
+    def _update(
+        self,
+        context: Context,
+        handle: Handle,
+        group: Description,
+        update: dict[str, Any],
+        done: dict[str, Any],
+    ) -> Any:
+        names = [each["FeatureName"] for each in update.get("FeatureAdditions", [])]
+        if done.get("sent") == _text(update):  # it was told, is at rest, and still is not so
+            reason = at(group, "LastUpdateStatus.FailureReason") or "AWS gives no reason"
+            state = at(group, "LastUpdateStatus.Status") or "not updated"
+            raise RemoteJobFailed(
+                self._called(handle), f"{state} on update", reason, self._where(handle, group)
+            )
+        self.log.info("Updating %s: %s", self._called(handle), ", ".join(names) or _text(update))
+        try:
+            self._client().update_feature_group(**handle, **update)
+        except (ClientError, ParamValidationError) as error:
+            raise self._refused(handle, error) from error
+        done = {**done, "added": [*done["added"], *names], "sent": _text(update)}
+        return self._wait_on(context, handle, done)
+
+    def _wait_on(self, context: Context, handle: Handle, done: dict[str, Any]) -> Any:
+        return self.follow(context, handle, "define", stop_on_kill=False, done=done)
+
+    def _definitions(self, handle: Handle) -> list[dict[str, Any]]:
+        """All features of the group, which AWS describes in pages."""
+        client, found, token = self._client(), [], None
+        while True:
+            page = client.describe_feature_group(**handle, **({"NextToken": token} if token else {}))
+            found += page["FeatureDefinitions"]
+            token = page.get("NextToken")
+            if not token:
+                return found
+
+    def _tell(self, group: Description) -> None:
+        """Describe the features, unless the group's tag says that it was told the same before."""
+        client, arn = self._client(), group["FeatureGroupArn"]
+        digest = hashlib.sha256(_text(self.metadata).encode()).hexdigest()[:16]
+        pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
+        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        if tags.get(NOTES_TAG) == digest:
+            return
+        for body in self.metadata:
+            client.update_feature_metadata(**body)
+        client.add_tags(ResourceArn=arn, Tags=[{"Key": NOTES_TAG, "Value": digest}])
+        self.log.info("Described %d features", len(self.metadata))
+
+    def _result(self, group: Description, done: Mapping[str, Any]) -> dict[str, Any]:
+        left = leftovers(self.config["FeatureDefinitions"], group["FeatureDefinitions"])
+        if left:
+            self.log.info("No longer written, and kept by the group: %s", ", ".join(left))
+        offline = group["OfflineStoreConfig"]
+        return {
+            "name": group["FeatureGroupName"],
+            "arn": group["FeatureGroupArn"],
+            "database": offline["DataCatalogConfig"]["Database"],
+            "table": offline["DataCatalogConfig"]["TableName"],
+            "offline_uri": offline["S3StorageConfig"]["ResolvedOutputS3Uri"],
+            "features": len(self.config["FeatureDefinitions"]),
+            "created": done["created"],
+            "added": done["added"],
+            "left": left,
+        }
+
+    def _refused(self, handle: Handle, error: Exception) -> Exception:
+        hopeless = isinstance(error, ParamValidationError) or (
+            isinstance(error, ClientError) and error_code(error) in _REFUSALS
+        )
+        if hopeless:
+            return AirflowFailException(str(RequestRefused(f"{self._called(handle)}: {error}")))
+        return error
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,259 @@
+"""A feature group's task, against what AWS may answer: a server of a few lines keeps one group.
+
+It can be slow, fail, and lose answers, which the stand-in does not do on demand.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from copy import deepcopy
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from aws_ml.exceptions import RemoteJobFailed
+from aws_ml.operators.feature_group import FeatureGroupOperator
+
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:feature-group/loans"
+CONFIG: dict[str, Any] = {
+    "FeatureGroupName": "loans",
+    "RecordIdentifierFeatureName": "id",
+    "EventTimeFeatureName": "at",
+    "FeatureDefinitions": [
+        {"FeatureName": "id", "FeatureType": "String"},
+        {"FeatureName": "at", "FeatureType": "Fractional"},
+        {"FeatureName": "age", "FeatureType": "Fractional"},
+    ],
+    "OnlineStoreConfig": {"EnableOnlineStore": True},
+    "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://bucket/store"}},
+    "RoleArn": "arn:aws:iam::000000000000:role/r",
+}
+METADATA = [{"FeatureGroupName": "loans", "FeatureName": "age", "Description": "In years."}]
+
+
+class Aws(HTTPServer):
+    """One feature group, or none."""
+
+    def __init__(self) -> None:
+        self.group: dict[str, Any] | None = None
+        self.asked: list[str] = []
+        self.tags: dict[str, str] = {}
+        self.described: dict[str, str] = {}
+        self.becomes = "Created"  # after a look at Creating
+        self.update_becomes: dict[str, Any] = {"Status": "Successful"}
+        self.page = 2  # features a page
+        self.lost = 0  # so many answers to CreateFeatureGroup get lost
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def make(self, body: dict[str, Any], status: str = "Creating") -> None:
+        group = deepcopy(body)
+        group |= {"FeatureGroupArn": ARN, "CreationTime": 1.0, "FeatureGroupStatus": status}
+        offline = group["OfflineStoreConfig"]
+        offline["DataCatalogConfig"] = {
+            "Catalog": "AwsDataCatalog", "Database": "sagemaker_featurestore", "TableName": "loans_1",
+        }  # fmt: skip
+        offline["S3StorageConfig"]["ResolvedOutputS3Uri"] = "s3://bucket/store/data"
+        self.group = group
+
+    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.asked.append(operation)
+        return getattr(self, operation)(body)  # type: ignore[no-any-return]
+
+    def DescribeFeatureGroup(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        if self.group is None:
+            return 400, {"__type": "ResourceNotFound", "message": "Resource Not Found"}
+        answer = deepcopy(self.group)
+        start = int(body.get("NextToken") or 0)
+        answer["FeatureDefinitions"] = self.group["FeatureDefinitions"][start : start + self.page]
+        more = start + self.page < len(self.group["FeatureDefinitions"])
+        answer["NextToken"] = str(start + self.page) if more else ""
+        if self.group["FeatureGroupStatus"] == "Creating":
+            self.group["FeatureGroupStatus"] = self.becomes
+        if self.group.get("LastUpdateStatus", {}).get("Status") == "InProgress":
+            self.group["LastUpdateStatus"] = self.update_becomes
+            if self.update_becomes["Status"] == "Successful":
+                self.group["FeatureDefinitions"] += self.added
+        return 200, answer
+
+    def CreateFeatureGroup(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        if self.group is not None:
+            return 400, {"__type": "ResourceInUse", "message": "Resource Already Exists: loans"}
+        self.make(body)
+        if self.lost:
+            self.lost -= 1
+            return 503, {"__type": "ServiceUnavailable", "message": "Try again"}
+        return 200, {"FeatureGroupArn": ARN}
+
+    def UpdateFeatureGroup(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        assert self.group is not None
+        self.added = body.get("FeatureAdditions", [])
+        self.group["LastUpdateStatus"] = {"Status": "InProgress"}
+        if "OnlineStoreConfig" in body:
+            self.group["OnlineStoreConfig"] |= body["OnlineStoreConfig"]
+        return 200, {"FeatureGroupArn": ARN}
+
+    def DeleteFeatureGroup(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        self.group = None
+        return 200, {}
+
+    def UpdateFeatureMetadata(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        self.described[body["FeatureName"]] = body["Description"]
+        return 200, {}
+
+    def ListTags(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        return 200, {"Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()]}
+
+    def AddTags(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        self.tags |= {tag["Key"]: tag["Value"] for tag in body["Tags"]}
+        return 200, {"Tags": body["Tags"]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Aws
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, document = self.server.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body)
+        text = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    server = Aws()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    extra = {"region_name": "us-east-1", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    connection = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AWS_ML_POLL_SECONDS", "0.02")
+    monkeypatch.setenv("AWS_RETRY_MODE", "standard")
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def define(**changes: Any) -> dict[str, Any]:
+    """One try of the task."""
+    ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
+    context: Any = {"ti": ti}
+    result: dict[str, Any] = FeatureGroupOperator(
+        task_id="define_features",
+        config={**deepcopy(CONFIG), **changes},
+        metadata=METADATA,
+        deferrable=False,
+    ).execute(context)
+    return result
+
+
+def with_features(*more: tuple[str, str]) -> list[dict[str, str]]:
+    return [
+        *CONFIG["FeatureDefinitions"],
+        *({"FeatureName": name, "FeatureType": kind} for name, kind in more),
+    ]
+
+
+def test_a_group_is_made_described_and_waited_for(aws: Aws) -> None:
+    assert define() == {
+        "name": "loans",
+        "arn": ARN,
+        "database": "sagemaker_featurestore",
+        "table": "loans_1",
+        "offline_uri": "s3://bucket/store/data",
+        "features": 3,
+        "created": True,
+        "added": [],
+        "left": [],
+    }
+    assert aws.described == {"age": "In years."}
+
+
+def test_the_same_again_changes_nothing(aws: Aws) -> None:
+    define()
+    aws.asked.clear()
+    again = define()
+    assert (again["created"], again["added"]) == (False, [])
+    assert set(aws.asked) == {"DescribeFeatureGroup", "ListTags"}
+
+
+def test_a_create_call_whose_answer_got_lost_is_not_a_failure(aws: Aws) -> None:
+    """botocore repeats it, and the group is there already."""
+    aws.lost = 1
+    assert define()["created"] is True
+
+
+def test_new_features_are_added_a_hundred_at_a_time(aws: Aws) -> None:
+    """150 new ones: two updates, each awaited. All pages of the group's features count."""
+    define()
+    new = [(f"f{number}", "Integral") for number in range(150)]
+    aws.asked.clear()
+    result = define(FeatureDefinitions=with_features(*new))
+    assert result["added"] == [name for name, _ in new]
+    assert aws.asked.count("UpdateFeatureGroup") == 2
+    assert aws.group is not None
+    assert len(aws.group["FeatureDefinitions"]) == 153
+    assert define(FeatureDefinitions=with_features(*new))["added"] == []
+
+
+def test_a_feature_that_is_gone_stays_in_the_group(aws: Aws) -> None:
+    aws.make({**CONFIG, "FeatureDefinitions": with_features(("old", "String"))}, "Created")
+    assert define()["left"] == ["old"]
+
+
+def test_a_changed_type_is_refused_with_both_and_nothing_is_touched(aws: Aws) -> None:
+    aws.make({**CONFIG, "FeatureDefinitions": with_features(("loans", "String"))}, "Created")
+    wanted = with_features(("loans", "Integral"), ("new", "String"))
+    with pytest.raises(AirflowFailException) as failed:
+        define(FeatureDefinitions=wanted)
+    assert "its feature loans is String, wanted is Integral" in str(failed.value)
+    assert "Give `feature_store.group` another name." in str(failed.value)
+    assert set(aws.asked) == {"DescribeFeatureGroup"}
+
+
+def test_a_time_to_live_is_brought_to_the_wanted_one(aws: Aws) -> None:
+    define()
+    ttl = {"Unit": "Hours", "Value": 24}
+    define(OnlineStoreConfig={"EnableOnlineStore": True, "TtlDuration": ttl})
+    assert aws.group is not None
+    assert aws.group["OnlineStoreConfig"]["TtlDuration"] == ttl
+
+
+def test_a_group_that_could_not_be_made_fails_with_awss_words(aws: Aws) -> None:
+    aws.becomes = "CreateFailed"
+    with pytest.raises(RemoteJobFailed, match="feature group loans is CreateFailed"):
+        define()
+
+
+def test_a_failed_group_holds_nothing_and_is_made_anew(aws: Aws) -> None:
+    aws.make(CONFIG, "CreateFailed")
+    assert define()["created"] is True
+    assert "DeleteFeatureGroup" in aws.asked
+
+
+def test_a_failed_update_is_told_and_not_repeated_for_ever(aws: Aws) -> None:
+    define()
+    aws.update_becomes = {"Status": "Failed", "FailureReason": "no capacity"}
+    with pytest.raises(RemoteJobFailed, match="Failed on update: no capacity"):
+        define(FeatureDefinitions=with_features(("new", "String")))
+    assert aws.asked.count("UpdateFeatureGroup") == 1
+
+
+def test_a_blocked_offline_store_is_no_success(aws: Aws) -> None:
+    aws.make(CONFIG, "Created")
+    assert aws.group is not None
+    aws.group["OfflineStoreStatus"] = {"Status": "Blocked", "BlockedReason": "no access to the bucket"}
+    with pytest.raises(RemoteJobFailed, match="blocked offline: no access to the bucket"):
+        define()
