@@ -29,6 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from jobs.processing.job import Job, JobError, run, say
 
 RECORD_BYTES = 350 * 1024  # AWS's limit on all values of a record
 ENTITY_BYTES = 2 * 1024  # and on its identifier
+LONGEST_NUMBER = 32  # bytes that a value other than a text may need
 SHOWN = 5  # how many of the wrong are named
 PROGRESS_SECONDS = 5.0
 PATIENCE_SECONDS = 600.0  # for which a batch is sent again while AWS throttles
@@ -226,31 +228,40 @@ def check(table: pa.Table, times: Sequence[int | None], config: Mapping[str, Any
             infinite = pc.sum(pc.is_inf(column)).as_py() or 0
             if infinite:
                 wrong.append(f"{infinite:,} rows have an infinite {name}; the feature store has none")
-    wrong += list(too_large(table, entities, config))
+    wrong += list(too_large(table, times, entities, config))
     if wrong:
         raise JobError(f"{'; '.join(wrong)}. Nothing was written")
 
 
-def too_large(table: pa.Table, entities: Sequence[Any], config: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with records over AWS's limits: only texts can be so long."""
+def too_large(
+    table: pa.Table, times: Sequence[int | None], entities: Sequence[Any], config: Mapping[str, Any]
+) -> Iterator[str]:
+    """What is wrong with records over AWS's limits."""
     long = [str(value)[:40] for value in entities if len(str(value).encode()) > ENTITY_BYTES]
     if long:
         yield f"{len(long):,} identifiers are longer than {ENTITY_BYTES:,} bytes, e.g. {long[0]}…"
-    sizes = None
-    for name, kind in features_of(config).items():
-        column = column_of(table, name)
-        if kind == "string" and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            size = pc.fill_null(pc.binary_length(column.cast(pa.large_string())), 0)
-            sizes = size if sizes is None else pc.add(sizes, size)
-    if sizes is None:
-        return
-    over = pc.greater(sizes, RECORD_BYTES)
-    if count := pc.sum(over).as_py() or 0:
-        first = pc.index(over, True).as_py()
-        yield (
-            f"{count:,} records are larger than {RECORD_BYTES:,} bytes, e.g. {entities[first]} "
-            f"with {sizes[first].as_py():,}"
-        )
+    features = features_of(config)
+    texts = [column_of(table, name) for name, kind in features.items() if kind == "string"]
+    sizes = [
+        pc.fill_null(pc.binary_length(column.cast(pa.large_string())), 0)
+        for column in texts
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    ]
+    # Only texts can be so long; of rows that come near the limit, all values are counted.
+    near = RECORD_BYTES - LONGEST_NUMBER * (len(features) + 1) - ENTITY_BYTES
+    total = reduce(pc.add, sizes) if sizes else None
+    rows = [] if total is None else pc.indices_nonzero(pc.greater(total, near)).to_pylist()
+    counted = [(entities[row], bytes_of(table.slice(row, 1), times[row : row + 1], config)) for row in rows]
+    over = [(entity, size) for entity, size in counted if size > RECORD_BYTES]
+    if over:
+        entity, size = over[0]
+        yield f"{len(over):,} records are larger than {RECORD_BYTES:,} bytes, e.g. {entity} with {size:,}"
+
+
+def bytes_of(row: pa.Table, times: Sequence[int | None], config: Mapping[str, Any]) -> int:
+    """The bytes of all values of one row's record."""
+    (record,) = records(row, times, config)
+    return sum(len(each["ValueAsString"].encode()) for each in record)
 
 
 # --------------------------------------------------------------------------------------------------

@@ -228,6 +228,13 @@ class TestWhatIsKnown:
         world.accept(world.curated(loan("B", at=f"{march}T08:00:00"), day=march), day=march)
         assert world.joined(march)[0]["income"] == 9.0
 
+    def test_nothing_from_after_the_runs_day_is_known(self, world: World) -> None:
+        """Not even to a row that says it is of the next day."""
+        world.accept(world.curated(loan("A", at="2026-01-16T09:00:00")))
+        midnight = seconds("2026-01-16T00:00")
+        world.store.write(record(midnight, income=1.0), record(midnight + 1, income=2.0))
+        assert world.joined()[0]["income"] == 1.0
+
     def test_of_one_event_time_the_last_call_counts_then_the_last_write(self, world: World) -> None:
         world.accept(world.curated(loan("A")))
         world.store.write(

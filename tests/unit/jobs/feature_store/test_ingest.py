@@ -279,9 +279,12 @@ class TestBadDays:
         assert says == "1 entities have several rows at one at: A1. Nothing was written"
 
     def test_a_record_over_the_limit(self, day: Day) -> None:
-        """AWS: 350 KB a record. In bytes: two a letter here."""
-        fits = row(1, note="é" * (350 * 512))
-        over = row(2, note="é" * (350 * 512) + "x")
+        """AWS: 350 KB a record, which is 358,400 bytes, of all values. Each é is two bytes.
+
+        The others are A1, 1768478400, 1.5, 1 and 1 (owner): 17 bytes.
+        """
+        note = "é" * ((358_400 - 17) // 2)
+        fits, over = row(1, note=note + "x"), row(2, note=note + "xx")
         says = day.refusal(fits, over)
         assert says == "1 records are larger than 358,400 bytes, e.g. A2 with 358,401. Nothing was written"
 
