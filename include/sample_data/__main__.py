@@ -78,7 +78,8 @@ def _to_s3(target: tuple[str, str]) -> Callable[[str, bytes], str]:
     import boto3  # only this way of writing needs more than Python itself
 
     bucket, prefix = target
-    s3 = boto3.client("s3")
+    # A session of its own: the default one keeps the keys that its process was first started with.
+    s3 = boto3.session.Session().client("s3")
 
     def put(name: str, content: bytes) -> str:
         key = f"{prefix}/{name}" if prefix else name
