@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local_aws.images.catalog import UnknownImage, find
+from local_aws.images.data_wrangler.spark import SPARK_PACKAGES
 from local_aws.images.programs import (
     DATA_WRANGLER,
     TOOLKIT,
@@ -59,7 +60,10 @@ def test_xgboost_is_an_algorithm_until_a_script_is_named() -> None:
 def test_data_wrangler_runs_flows_and_trains_nothing(tmp_path: Path) -> None:
     image = find("663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:3.x")
     assert (image.name, image.tag) == ("data_wrangler", "3.x")
-    assert processing_program(image, Settings(data_dir=tmp_path)) == DATA_WRANGLER
+    program = processing_program(image, Settings(data_dir=tmp_path, spark_python=tmp_path / "bin" / "python"))
+    assert program
+    assert program.argv == DATA_WRANGLER.argv
+    assert program.env == {**DATA_WRANGLER.env, SPARK_PACKAGES: ""}, "there is no Spark"
     assert training_program(image, {}) is None
 
 
