@@ -117,9 +117,9 @@ class TestLoans:
 
     def test_a_backfilled_run_asks_too_and_a_rejection_stops_it(self, stack: Stack) -> None:
         """The parent waits for the stage, and the stage for the person."""
-        day = Partition(stack, "loan_asks", BACKFILLED)
+        day = Partition(stack, "loan_backfills", BACKFILLED)
         day.land()
-        parent = "loan_asks.ml_workflow"
+        parent = "loan_backfills.ml_workflow"
         day.airflow.backfill(parent, f"{BACKFILLED}T00:00:00Z", f"{BACKFILLED}T23:00:00Z")
 
         def backfilled() -> str | None:

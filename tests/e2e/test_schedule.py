@@ -16,7 +16,7 @@ from launcher.settings import Choices
 from launcher.stack import Stack
 from sample_data.loan_applications import truth
 
-WORKFLOW = "loan_approval"  # the only one of the tests' workflows that has a cron
+WORKFLOW = "loan_approval"
 PARENT = f"{WORKFLOW}.ml_workflow"
 pytestmark = pytest.mark.timeout(600)
 

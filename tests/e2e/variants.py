@@ -37,6 +37,7 @@ VARIANTS: dict[str, tuple[Path, dict[str, Any]]] = {
             ask={"timeout_hours": 0.005, "on_timeout": "reject", "users": ["somebody-else"]},
         ),
     ),
+    "loan_backfills": (LOAN, bias({"absolute": 0.05, "beyond": "ask"})),
     "census_asks": (CENSUS, bias({"absolute": 0.1, "beyond": "ask"})),
     "census_mitigates": (
         CENSUS,
@@ -45,6 +46,7 @@ VARIANTS: dict[str, tuple[Path, dict[str, Any]]] = {
     "census_stops": (CENSUS, bias({"absolute": 0.1, "beyond": "stop"})),
     "loan_spark": (LOAN, bias({"absolute": 0.2, "beyond": "stop"})),
 }
+SCHEDULED = ("loan_backfills",)  # only what has a schedule can be backfilled
 ENGINES = {"loan_spark": "spark"}  # of the cleaning; the others take the default
 
 
@@ -53,7 +55,8 @@ def write(folder: Path) -> None:
     for name, (base, changes) in VARIANTS.items():
         data = copy.deepcopy(yaml.safe_load(base.read_text()))
         data |= {"name": name, "bias": {"facets": data["bias"]["facets"][:1], **changes}}
-        data["schedule"] = {"cron": None}  # theirs are runs by hand, whatever the scheduler may start
+        if name not in SCHEDULED:
+            data["schedule"] = {"cron": None}  # theirs are runs by hand, whatever the scheduler may start
         data["bias"]["engine"] = "portable" if base == CENSUS else "managed"
         if name in ENGINES:
             data["cleaning"] = {"engine": ENGINES[name]}
