@@ -54,7 +54,9 @@ def build_features(job: Job) -> None:
                 raise JobError(
                     f"{column}: no such column in the curated rows; they have {', '.join(table.column_names)}"
                 )
-    table, split = divided(curated, learned, key, features["split"])
+    judged = in_order(curated, key)
+    learned = judged if learned is curated else in_order(learned, key)
+    table, split = divided(judged, learned, key, features["split"])
     rows = table.to_pandas()
     positives = positive(rows[label], data["label"]["positive"])
     weights = weights_of(rows, split)
@@ -98,6 +100,11 @@ def read(paths: Sequence[Path]) -> pa.Table:
     if not table.num_rows:
         raise JobError("the curated partition holds no rows")
     return table
+
+
+def in_order(table: pa.Table, key: str) -> pa.Table:
+    """The rows by their key. Athena joins them in any order, and XGBoost draws its samples by place."""
+    return table.sort_by([(key, "ascending")])
 
 
 def divided(
