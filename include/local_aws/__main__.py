@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         help="accept instance types that botocore's models do not know yet",
     )
     serve.add_argument(
+        "--offline-store-seconds",
+        type=_seconds,
+        default=defaults.offline_store_seconds,
+        help="until a feature store's records are in S3; default %(default)s (AWS: up to 900)",
+    )
+    serve.add_argument(
         "--clarify-program",
         type=Path,
         default=defaults.clarify_program,
@@ -105,6 +111,16 @@ def _gibibytes(text: str) -> float:
     return value
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time in seconds: a number above 0")
+    return value
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     chosen = _parser().parse_args(arguments)
@@ -128,6 +144,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         port=chosen.port,
         region=chosen.region,
         job_memory_gib=chosen.job_memory_gib,
+        offline_store_seconds=chosen.offline_store_seconds,
         check_instance_types=not chosen.any_instance_type,
         clarify_program=chosen.clarify_program.absolute(),
         spark_python=chosen.spark_python.absolute(),

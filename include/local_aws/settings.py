@@ -17,6 +17,7 @@ class Settings:
     account_id: str = "000000000000"
     job_memory_gib: float = 4.0  # resident memory of all processes of one job together
     check_instance_types: bool = True  # botocore's enum lags behind AWS; False accepts any ml.* type
+    offline_store_seconds: float = 2.0  # how long a feature store's records wait until they are written to S3
 
     # What the Clarify image runs: a program that keeps that image's contract.
     clarify_program: Path = Path(__file__).parents[1] / "jobs" / "bias" / "clarify.py"

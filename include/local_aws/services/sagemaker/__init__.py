@@ -1,9 +1,13 @@
-"""SageMaker: jobs, models, endpoints and their runtime. Importing it registers the operations."""
+"""SageMaker: jobs, models, endpoints and their runtime, the feature store.
+
+Importing it registers the operations.
+"""
 
 from local_aws.services.context import Context
 from local_aws.services.sagemaker import (
     endpoint,
     endpoint_config,
+    feature_store,
     model,
     processing_job,
     runtime,
@@ -12,18 +16,20 @@ from local_aws.services.sagemaker import (
 )
 
 __all__ = [
-    "JOB_KINDS", "close", "endpoint", "endpoint_config", "model", "processing_job", "recover", "runtime",
-    "tags", "training_job",
+    "JOB_KINDS", "close", "endpoint", "endpoint_config", "feature_store", "model", "processing_job",
+    "recover", "runtime", "tags", "training_job",
 ]  # fmt: skip
 
 JOB_KINDS = [processing_job.ProcessingJobKind(), training_job.TrainingJobKind()]
 
 
 def recover(context: Context) -> None:
-    """Bring back the endpoints that were in service."""
+    """Bring back the endpoints that were in service, and go on with the feature store."""
     endpoint.recover(context)
+    feature_store.keeper.Keeper.of(context).recover()
 
 
 def close(context: Context) -> None:
-    """Stop the endpoints' workers."""
+    """Stop the endpoints' workers, and write what waits for the offline store."""
     endpoint.close(context)
+    feature_store.keeper.Keeper.of(context).close()
