@@ -25,7 +25,7 @@ from local_aws.wire import protocol, validation
 from local_aws.wire.errors import AwsError, NotEmulated, SignatureRefused
 from local_aws.wire.payload import Payload
 from local_aws.wire.protocol import Response
-from local_aws.wire.registry import Call, Registry
+from local_aws.wire.registry import Call, Registry, Sent
 from local_aws.wire.request import Request
 from local_aws.wire.signature import Key, Signed, claimed_service, utc_now, verify
 
@@ -134,6 +134,10 @@ class Gateway:
         )
         streamed = protocol.payload_member(service, operation)
         body = b"" if streamed or is_query else payload.read()
+        if quick := self.registry.quick.get((service, operation)):
+            quickly = quick(self.context, Sent(path, request.query, body))
+            if quickly is not None:
+                return protocol.plain(service, quickly, request_id)
         parameters = protocol.parse(service, operation, request, form=form, body=body, path=path)
         validation.check(
             service,

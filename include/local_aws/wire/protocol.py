@@ -12,11 +12,13 @@ without a zone; blob payloads lose their Content-Type.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from botocore.utils import parse_timestamp
@@ -83,6 +85,8 @@ def route(service: str, request: Request, form: Mapping[str, str]) -> tuple[str,
             known = prefix == model(service).metadata["targetPrefix"]
         case "query":
             name, known = form.get("Action", ""), True
+        case "rest-json":
+            return _route_rest_json(service, request)
         case _:
             return _route_rest(service, request)
     if not known or name not in model(service).operation_names:
@@ -143,6 +147,12 @@ def answer(service: str, operation: str, result: Mapping[str, Any], request_id: 
     return Response(status, {**headers, **_identify(service, request_id)}, body)
 
 
+def plain(service: str, result: Mapping[str, Any], request_id: str) -> Response:
+    """The JSON answer of a quick handler, which knows its output shape."""
+    headers = {"Content-Type": "application/json", **_identify(service, request_id)}
+    return Response(200, headers, (json.dumps(result).encode(),))
+
+
 def refuse(service: str, protocol: str, error: AwsError, request_id: str) -> Response:
     """Serialise an error as the protocol does."""
     status = error.status or _modelled_status(service, error.code) or STATUS.get(error.code, 400)
@@ -190,6 +200,31 @@ def _route_rest(service: str, request: Request) -> tuple[str, dict[str, Any]]:
             status=405 if service == "s3" else 404,
         ) from None
     return str(operation.name), path
+
+
+@cache
+def _rest_json_routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Method, path and operation: REST-JSON paths are told apart by their segments alone."""
+    routes = []
+    for name in model(service).operation_names:
+        http = operation_model(service, name).http
+        parts = re.split(r"\{(\w+)\}", http["requestUri"].partition("?")[0])
+        literal = [re.escape(part) for part in parts[::2]]
+        named = [f"(?P<{part}>[^/]+)" for part in parts[1::2]]
+        pattern = "".join(piece for pair in zip(literal, [*named, ""], strict=True) for piece in pair)
+        routes.append((http["method"], re.compile(pattern), str(name)))
+    return routes
+
+
+def _route_rest_json(service: str, request: Request) -> tuple[str, dict[str, Any]]:
+    for method, pattern, name in _rest_json_routes(service):
+        if method == request.method and (found := pattern.fullmatch(request.raw_path)):
+            return name, {key: unquote(value) for key, value in found.groupdict().items()}
+    raise AwsError(
+        "UnknownOperationException",
+        f"{service} has no operation at {request.method} {request.raw_path}.",
+        status=404,
+    )
 
 
 # Parsing

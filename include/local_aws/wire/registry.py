@@ -42,6 +42,21 @@ class Call:
 Handler = Callable[[Any, Call], Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class Sent:
+    """One call as it came, for a quick handler: only its signature and the body's hash are checked."""
+
+    path: Mapping[str, str]  # parameters in the path, decoded
+    query: list[tuple[str, str]]
+    body: bytes
+
+
+# Reads a call by itself, without the model's parsing and validation, which cost far more than the work of a
+# small operation. It answers None for all that it does not take for certainly right: then the call goes the
+# usual way, and what is wrong is refused in the usual words.
+Quick = Callable[[Any, Sent], Mapping[str, Any] | None]
+
+
 @cache
 def service_model(service: str) -> ServiceModel:
     """Botocore's model of a service; loading sagemaker's takes about a second, once."""
@@ -54,6 +69,7 @@ class Registry:
 
     handlers: dict[tuple[str, str], Handler] = field(default_factory=dict)
     services: set[str] = field(default_factory=set)  # those with at least one operation
+    quick: dict[tuple[str, str], Quick] = field(default_factory=dict)
 
     def operation(self, service: str, name: str) -> Callable[[Handler], Handler]:
         """Register the decorated function as the handler of ``service.name``."""
@@ -65,6 +81,17 @@ class Registry:
                 raise ValueError(f"{service}.{name}: the handler needs a docstring")
             self.handlers[service, name] = handler
             self.services.add(service)
+            return handler
+
+        return register
+
+    def quickly(self, service: str, name: str) -> Callable[[Quick], Quick]:
+        """Register the decorated function as the quick way of an operation that has a handler."""
+
+        def register(handler: Quick) -> Quick:
+            if (service, name) not in self.handlers:
+                raise ValueError(f"{service}.{name} has no handler that a quick one could fall back on")
+            self.quick[service, name] = handler
             return handler
 
         return register
@@ -88,3 +115,4 @@ class Registry:
 
 REGISTRY = Registry()
 operation = REGISTRY.operation
+quickly = REGISTRY.quickly

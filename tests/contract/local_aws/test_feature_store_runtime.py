@@ -375,6 +375,21 @@ def test_a_feature_twice_and_a_feature_without_value(one_group: Group) -> None:
     )
 
 
+def test_a_text_and_a_list_for_one_feature(one_group: Group) -> None:
+    values = [*record(customer_id=1, event_time=AT_SIX)]
+    values.append({"FeatureName": "income", "ValueAsString": "1", "ValueAsStringList": ["1"]})
+    assert "give either ValueAsString or ValueAsStringList" in refused(
+        lambda: one_group.runtime.put_record(FeatureGroupName=one_group.name, Record=values)
+    )
+
+
+def test_a_line_break_in_a_value(one_group: Group) -> None:
+    """The model's pattern for values is ".*", which a line break does not match."""
+    assert "regular expression pattern: .*" in refused(
+        lambda: one_group.put(customer_id=1, event_time=AT_SIX, City="two\nlines")
+    )
+
+
 def test_an_identifier_that_is_too_long(stand_in: StandIn, lake: Lake) -> None:
     definitions = [{"FeatureName": "customer_id", "FeatureType": "String"}, DEFINITIONS[1]]
     group = Group(stand_in, lake, FeatureDefinitions=definitions)

@@ -235,7 +235,7 @@ def get_record(context: Context, call: Call) -> dict[str, Any]:
     keeper = Keeper.of(context)
     schema = _online_schema(keeper, asked["FeatureGroupName"])
     names = _chosen(schema, asked.get("FeatureNames"))
-    return _found(
+    return found(
         keeper,
         schema,
         asked["RecordIdentifierValueAsString"],
@@ -267,10 +267,9 @@ def batch_get_record(context: Context, call: Call) -> dict[str, Any]:
             ]
             continue
         for identifier in identifiers:
-            found = _found(keeper, schema, identifier, names, expiry=expiry)
-            if found:
+            if held := found(keeper, schema, identifier, names, expiry=expiry):
                 own = {"FeatureGroupName": group, "RecordIdentifierValueAsString": identifier}
-                records.append({**own, **found})
+                records.append({**own, **held})
     return {"Records": records, "Errors": errors, "UnprocessedIdentifiers": []}
 
 
@@ -292,7 +291,7 @@ def list_records(context: Context, call: Call) -> dict[str, Any]:
     return {"RecordIdentifiers": found, **({"NextToken": token} if token else {})}
 
 
-def _found(
+def found(
     keeper: Keeper, schema: Schema, identifier: str, names: Iterable[str] | None, *, expiry: bool
 ) -> dict[str, Any]:
     """Record and ExpiresAt of what is online; empty when nothing is, or nothing of what was asked for."""

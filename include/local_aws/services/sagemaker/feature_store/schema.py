@@ -107,6 +107,8 @@ class Schema:
         """The record's row. Raises ValidationError with a sentence."""
         try:
             given: dict[str, Value] = {each["FeatureName"]: each["ValueAsString"] for each in record}
+            if sum(map(len, record)) != 2 * len(record):  # a value beside the text
+                given = self._with_lists(record)
         except KeyError:
             given = self._with_lists(record)
         values: list[Value] = list(map(given.get, self.names))
