@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.feature_store import created, group_request, offline_rows, plain
+from tests.support.lake import Lake
 from tests.support.sagemaker_jobs import (
     ended_processing,
     log_lines,
@@ -77,9 +79,9 @@ class Wrangler:
         return f"s3://{self.bucket}/{key}"
 
     def run(
-        self, nodes: list[Any], outputs: list[str], arguments: list[str], inputs: Any = ()
+        self, nodes: list[Any], outputs: list[Any], arguments: list[str], inputs: Any = ()
     ) -> dict[str, Any]:
-        """Run a flow and wait; the job's description."""
+        """Run a flow and wait; the job's description. An output is a name, or whole."""
         name = f"flow-{uuid.uuid4().hex[:8]}"
         flow = json.dumps({"metadata": {"version": 1}, "parameters": [], "nodes": nodes})
         uri = self.put(f"flows/{name}.flow", flow)
@@ -93,7 +95,9 @@ class Wrangler:
                 ProcessingInputs=[processing_input("flow", uri, "/opt/ml/processing/flow"), *inputs],
                 ProcessingOutputConfig={
                     "Outputs": [
-                        {
+                        output
+                        if isinstance(output, dict)
+                        else {
                             "OutputName": output,
                             "S3Output": {
                                 "S3Uri": f"s3://{self.bucket}/out",
@@ -245,25 +249,100 @@ def test_an_athena_source_asks_athena(wrangler: Wrangler, table: str) -> None:
     assert "nope" in job["ExitMessage"]
 
 
-def test_the_feature_store_is_refused_by_name(wrangler: Wrangler) -> None:
-    from botocore.exceptions import ClientError
+def into_group(group: str, output: str = "types.default") -> dict[str, Any]:
+    """An output of a node into a feature group, as AWS's notebook has it."""
+    return {"OutputName": output, "AppManaged": True, "FeatureStoreOutput": {"FeatureGroupName": group}}
 
-    with pytest.raises(ClientError, match="FeatureStoreOutput"):
-        wrangler.sagemaker.create_processing_job(
-            **processing_request(
-                "to-the-feature-store",
-                AppSpecification={"ImageUri": IMAGE},
-                ProcessingOutputConfig={
-                    "Outputs": [
-                        {
-                            "OutputName": "n.default",
-                            "FeatureStoreOutput": {"FeatureGroupName": "claims"},
-                            "AppManaged": True,
-                        }
-                    ]
-                },
-            )
-        )
+
+CONFIG = f"--output-config '{json.dumps({'types.default': {'content_type': 'CSV'}})}'"
+
+
+@pytest.fixture(scope="module")
+def prompt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A stand-in that does not let the offline store wait."""
+    running = StandIn(tmp_path_factory.mktemp("aws"), "--offline-store-seconds", "0.05")
+    yield running
+    running.stop()
+
+
+def test_a_table_lands_in_a_feature_group(prompt: StandIn) -> None:
+    """Every row is a record online and offline; a missing value is none, and times keep milliseconds."""
+    wrangler, lake = Wrangler(prompt), Lake(prompt)
+    described = created(prompt, group_request("claims", lake.bucket))
+    rows = "".join(f"{number},2026-01-{number % 28 + 1:02} 06:00:00.250,{number}.5,c{number}\n"
+                   for number in range(1, 61))  # fmt: skip
+    uri = wrangler.put("raw/claims.csv", f'customer_id,event_time,income,City\n{rows}61,2026-01-15,,"x"\n')
+    nodes = [source("src", s3("claims", uri)), step("types", "infer_and_cast_type_0.1", {}, "src")]
+    job = wrangler.run(nodes, [into_group("claims")], [CONFIG])
+    assert job["ProcessingJobStatus"] == "Completed", wrangler.lines(job)
+    assert wrangler.lines(job)[-1] == (
+        "wrote 61 rows of types.default to the feature group claims, which took 61 records"
+    )
+    runtime = prompt.client("sagemaker-featurestore-runtime")
+
+    def record(identifier: int) -> dict[str, Any]:
+        answer = runtime.get_record(FeatureGroupName="claims", RecordIdentifierValueAsString=str(identifier))
+        return plain(answer["Record"])
+
+    assert record(27) == {
+        "customer_id": "27", "event_time": "2026-01-28T06:00:00.250Z", "income": "27.5", "City": "c27",
+    }  # fmt: skip
+    assert record(61) == {"customer_id": "61", "event_time": "2026-01-15T00:00:00.000Z", "City": "x"}
+    found = offline_rows(lake, described, 61)
+    assert len(found) == 61
+    # 1.5 + 2.5 + ... + 60.5 = 60 * 61 / 2 + 60 / 2
+    assert sum(float(row["income"] or 0) for row in found) == 1860.0
+
+
+def test_a_table_that_does_not_fit_its_feature_group_fails_before_a_record_is_written(
+    prompt: StandIn,
+) -> None:
+    wrangler = Wrangler(prompt)
+    created(prompt, group_request("fits"))
+    uri = wrangler.put("raw/x.csv", "customer_id,event_time,incom\n1,2026-01-15 06:00:00,2.5\n")
+    nodes = [source("src", s3("x", uri)), step("types", "infer_and_cast_type_0.1", {}, "src")]
+    job = wrangler.run(nodes, [into_group("fits")], [CONFIG])
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["ExitMessage"] == (
+        "node types (sagemaker.spark.infer_and_cast_type_0.1): its output cannot be written: the table does"
+        " not fit the feature group fits: there is no column for the features income, City; the columns"
+        " incom are no features; the group has customer_id, event_time, income, City (did you mean income?)"
+    )
+    runtime = prompt.client("sagemaker-featurestore-runtime")
+    assert "Record" not in runtime.get_record(FeatureGroupName="fits", RecordIdentifierValueAsString="1")
+
+
+def test_a_record_that_is_refused_fails_the_job_and_says_how_far_it_came(prompt: StandIn) -> None:
+    """The identifier of row 30 has more bytes than AWS's 2 KB."""
+    wrangler = Wrangler(prompt)
+    definitions = [
+        {"FeatureName": name, "FeatureType": kind}
+        for name, kind in (("customer_id", "String"), ("event_time", "String"))
+    ]
+    created(prompt, group_request("long", FeatureDefinitions=definitions))
+    names = [f"c{number}" if number != 30 else "c" * 2049 for number in range(40)]
+    text = "".join(f"{name},2026-01-15T06:00:00Z\n" for name in names)
+    uri = wrangler.put("raw/long.csv", f"customer_id,event_time\n{text}")
+    job = wrangler.run([source("types", s3("long", uri))], [into_group("long")], [CONFIG])
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert (
+        "after 25 of 40 records that the feature group long took: 1 of 15 records were refused"
+        in (job["ExitMessage"])
+    )
+    assert "has 2049 bytes; at most 2048 are allowed" in job["ExitMessage"]
+
+
+def test_what_cannot_be_said_of_an_output_into_a_feature_group(prompt: StandIn) -> None:
+    wrangler = Wrangler(prompt)
+    created(prompt, group_request("told"))
+    uri = wrangler.put("raw/x.csv", "x\n1\n")
+    nodes = [source("types", s3("x", uri))]
+    config = json.dumps({"types.default": {"content_type": "CSV", "delimiter": ";"}})
+    job = wrangler.run(nodes, [into_group("told")], ["--output-config", config])
+    assert job["ExitMessage"].endswith("found delimiter; allowed for a feature group: content_type")
+    refit = json.dumps({"refit": True, "output_flow": "x.flow"})
+    job = wrangler.run(nodes, [into_group("told")], ["--refit-trained-params", refit])
+    assert job["ExitMessage"].endswith("the refitted flow needs an output in S3, there is none")
 
 
 @needs_spark

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.feature_store import created, group_request, plain
 from tests.support.sagemaker_jobs import (
     CLARIFY,
     CODE,
@@ -360,8 +361,8 @@ DATASET = {
         ("ProcessingInputs", [processing_input("i", "s3://b/k", S3InputMode="Pipe")], "S3InputMode Pipe"),
         (
             "ProcessingOutputConfig",
-            {"Outputs": [{"OutputName": "o", "FeatureStoreOutput": {"FeatureGroupName": "g"}}]},
-            "FeatureStoreOutput",
+            {"Outputs": [{**processing_output("o", "s3://b/k"), "AppManaged": True}]},
+            "AppManaged",
         ),
     ],
 )
@@ -400,12 +401,72 @@ def test_what_is_not_emulated_is_refused_by_name(lab: Lab, path: str, value: Any
             "Gzip can only be used with S3InputMode Pipe",
         ),
         ("ProcessingInputs", [{"InputName": "i"}], "S3Input must be given"),
+        ("ProcessingOutputConfig", {"Outputs": [{"OutputName": "o"}]}, "S3Output must be given"),
+        (
+            "ProcessingOutputConfig",
+            {"Outputs": [{"OutputName": "o", "FeatureStoreOutput": {"FeatureGroupName": "g"}}]},
+            "only supported when AppManaged is true",
+        ),
+        (
+            "ProcessingOutputConfig",
+            {
+                "Outputs": [
+                    {
+                        **processing_output("o", "s3://b/k"),
+                        "AppManaged": True,
+                        "FeatureStoreOutput": {"FeatureGroupName": "g"},
+                    }
+                ]
+            },
+            "both S3Output and FeatureStoreOutput",
+        ),
     ],
 )
 def test_what_aws_would_refuse_is_refused(lab: Lab, path: str, value: Any, said: str) -> None:
     code, message = refusal(lab, changed(path, value))
     assert code == "ValidationException"
     assert said in message
+
+
+def into_group(name: str) -> dict[str, Any]:
+    """ProcessingOutputConfig with one output into a feature group."""
+    output = {"OutputName": "o", "AppManaged": True, "FeatureStoreOutput": {"FeatureGroupName": name}}
+    return {"Outputs": [output]}
+
+
+def test_a_script_writes_the_records_of_its_feature_store_output_itself(lab: Lab) -> None:
+    created(lab.stand_in, group_request("of-a-script"))
+    script = """
+import boto3, json
+job = json.load(open("/opt/ml/config/processingjobconfig.json"))
+(output,) = job["ProcessingOutputConfig"]["Outputs"]
+assert output["AppManaged"] is True and output["S3Output"] is None, output
+group = output["FeatureStoreOutput"]["FeatureGroupName"]
+values = {"customer_id": "7", "event_time": "2026-01-15T06:00:00Z", "income": "1.5"}
+record = [{"FeatureName": name, "ValueAsString": value} for name, value in values.items()]
+boto3.client("sagemaker-featurestore-runtime").put_record(FeatureGroupName=group, Record=record)
+"""
+    job = lab.run(script, ProcessingOutputConfig=into_group("of-a-script"))
+    assert job["ProcessingJobStatus"] == "Completed", lab.lines(job["ProcessingJobName"])
+    assert job["ProcessingOutputConfig"] == into_group("of-a-script")
+    runtime = lab.stand_in.client("sagemaker-featurestore-runtime")
+    answer = runtime.get_record(FeatureGroupName="of-a-script", RecordIdentifierValueAsString="7")
+    assert plain(answer["Record"])["income"] == "1.5"
+
+
+def test_a_feature_group_that_is_not_there(lab: Lab) -> None:
+    request = processing_request("to-no-group", ProcessingOutputConfig=into_group("there-is-none"))
+    code, message = refusal(lab, request)
+    assert code == "ResourceNotFound"
+    assert "there-is-none" in message
+
+
+def test_clarify_writes_no_records(lab: Lab) -> None:
+    request = processing_request("clarify-records", ProcessingOutputConfig=into_group("g"))
+    request["AppSpecification"] = {"ImageUri": CLARIFY}
+    code, message = refusal(lab, request)
+    assert code == "NotImplemented"
+    assert "FeatureStoreOutput with the Clarify image" in message
 
 
 @pytest.mark.parametrize("member", ["ContainerEntrypoint", "ContainerArguments"])

@@ -3,6 +3,7 @@
     --output-config '{"<node id>.<output>": {"content_type": "CSV", …}}'      once, or once an output
     --refit-trained-params '{"refit": true, "output_flow": "<name>.flow"}'
 
+An output of the job is a folder, which SageMaker takes to S3, or a feature group (FeatureStoreOutput).
 AWS's notebooks give each option and its value as one argument, quotes and all; both ways are read.
 """
 
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_aws.images.data_wrangler import feature_group
 from local_aws.images.data_wrangler.execute import Run
+from local_aws.images.data_wrangler.feature_group import FeatureGroup
 from local_aws.images.data_wrangler.flow import Edge, Flow, parse
 from local_aws.images.data_wrangler.outputs import CONFIG, Format, format_of, write
 from local_aws.images.data_wrangler.parameters import read_all
 from local_aws.images.data_wrangler.problems import CannotDo, FlowInvalid, NodeFailed, listed
 from local_aws.images.data_wrangler.reading import JobSources
+from local_aws.images.data_wrangler.values import Table
 
 OPT_ML = Path("/opt/ml")
 LONGEST_MESSAGE = 1024  # bytes of /opt/ml/output/message that SageMaker keeps
@@ -40,6 +44,14 @@ class Output:
     edge: Edge
     folder: Path  # its LocalPath
     how: Format
+
+
+@dataclass(frozen=True)
+class Records:
+    """One output of the job that becomes records of a feature group."""
+
+    edge: Edge
+    group: FeatureGroup
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,24 +111,35 @@ def run_job(base: Path, arguments: Sequence[str]) -> None:
     }
     flow = read_flow(inputs)
     outputs = read_outputs(base, flow, (job["ProcessingOutputConfig"] or {}).get("Outputs") or [], configs)
+    folders = [output.folder for output in outputs if isinstance(output, Output)]
+    if refit["refit"] and not folders:
+        raise FlowInvalid(["--refit-trained-params: the refitted flow needs an output in S3, there is none"])
     sources = JobSources({key: path for key, path in inputs.items() if key != FLOW_INPUT})
     run = Run(flow, [output.edge for output in outputs], sources, refit=refit["refit"], say=say)
     asked = {output.edge: output for output in outputs}
     for edge, table in run:
-        output = asked[edge]
-        folder = output.folder / name / edge.node_id / edge.output
         try:
-            written = write(table, folder, output.how, f"{name}/{edge.node_id}/{edge.output}")
+            where = _write(name, asked[edge], table)
         except (CannotDo, ValueError) as error:
             raise NodeFailed(
                 flow.nodes[edge.node_id].says(f"its output cannot be written: {error}")
             ) from error
-        what = f"{len(table)} rows of {edge.node_id}.{edge.output}"
-        say(f"wrote {what} to {len(written)} {output.how.content_type} files")
+        say(f"wrote {len(table)} rows of {edge.node_id}.{edge.output} to {where}")
     if refit["refit"]:
-        target = outputs[0].folder / name / refit["output_flow"]
+        target = folders[0] / name / refit["output_flow"]
         target.write_text(json.dumps(run.refitted(), indent=2, ensure_ascii=False), encoding="utf-8")
         say(f"wrote the refitted flow {refit['output_flow']}")
+
+
+def _write(job: str, output: Output | Records, table: Table) -> str:
+    """Write one output; where it is now, in words. Raises CannotDo."""
+    if isinstance(output, Records):
+        count = feature_group.write(table, output.group)
+        return f"the feature group {output.group.name}, which took {count} records"
+    edge = output.edge
+    folder = output.folder / job / edge.node_id / edge.output
+    written = write(table, folder, output.how, f"{job}/{edge.node_id}/{edge.output}")
+    return f"{len(written)} {output.how.content_type} files"
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -175,10 +198,10 @@ def read_flow(inputs: dict[str, Path]) -> Flow:
     return parse(files[0].read_bytes())
 
 
-def read_outputs(base: Path, flow: Flow, given: list[Any], configs: dict[str, Any]) -> list[Output]:
-    """The job's outputs with their formats. Raises FlowInvalid."""
+def read_outputs(base: Path, flow: Flow, given: list[Any], configs: dict[str, Any]) -> list[Output | Records]:
+    """The job's outputs with their formats or feature groups. Raises FlowInvalid."""
     problems: list[str] = []
-    outputs = []
+    outputs: list[Output | Records] = []
     names = [each["OutputName"] for each in given]
     problems += [
         f"--output-config: the job has no output {name}; allowed: {listed(names, name)}"
@@ -203,6 +226,13 @@ def read_outputs(base: Path, flow: Flow, given: list[Any], configs: dict[str, An
         problems += [f"--output-config: {name}: {key}: {says}" for key, says in wrong.items()]
         if wrong:
             continue
+        if target := each.get("FeatureStoreOutput"):
+            try:
+                given_config = configs.get(name, {})  # what a destination node says is of files
+                outputs.append(_records(Edge(node_id, output), target["FeatureGroupName"], given_config))
+            except CannotDo as error:
+                problems.append(f"the output {name}: {error}")
+            continue
         how = format_of(values)
         if isinstance(how, str):
             problems.append(f"--output-config: {name}: {how}")
@@ -211,6 +241,16 @@ def read_outputs(base: Path, flow: Flow, given: list[Any], configs: dict[str, An
     if problems:
         raise FlowInvalid(problems)
     return outputs
+
+
+def _records(edge: Edge, group: str, config: dict[str, Any]) -> Records:
+    """An output into a feature group; AWS's notebooks give its content_type, which says nothing here."""
+    if of_files := sorted(config.keys() - {"content_type"}):
+        raise CannotDo(f"--output-config: found {of_files[0]}; allowed for a feature group: content_type")
+    try:
+        return Records(edge, FeatureGroup.described(group))
+    except CannotDo as error:
+        raise CannotDo(f"the feature group {group}: {error}") from error
 
 
 def _of_destination(flow: Flow, node_id: str) -> dict[str, Any]:

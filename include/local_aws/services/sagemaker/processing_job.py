@@ -5,6 +5,8 @@
     /opt/ml/processing/<LocalPath of each output>     EndOfJob: uploaded when the program has succeeded;
                                                       Continuous: every few seconds, and at the end unless
                                                       the job was stopped
+                                                      FeatureStoreOutput: none; the program itself writes
+                                                      records to the feature group
     /opt/ml/output/message                            becomes ExitMessage
 
 A job that runs out of time ends as Stopped: AWS documents that it "is stopped"
@@ -28,6 +30,7 @@ from local_aws.jobs.transfer import InputMissing, Mirror, download
 from local_aws.services.context import Context
 from local_aws.services.sagemaker import job
 from local_aws.services.sagemaker.arns import arn
+from local_aws.services.sagemaker.feature_store import group
 from local_aws.services.sagemaker.listing import listed
 from local_aws.state.records import Body
 from local_aws.wire.errors import NotEmulated
@@ -129,7 +132,8 @@ def _refuse(request: Mapping[str, Any]) -> None:
         if given.get("S3Input", {}).get("S3InputMode") == "Pipe":
             raise NotEmulated("sagemaker", "CreateProcessingJob", "S3InputMode Pipe")
     for given in _outputs(request):
-        job.refuse("CreateProcessingJob", given, "FeatureStoreOutput", "AppManaged")
+        if "FeatureStoreOutput" not in given:
+            job.refuse("CreateProcessingJob", given, "AppManaged")
 
 
 def _check(context: Context, request: Mapping[str, Any]) -> None:
@@ -146,7 +150,7 @@ def _check(context: Context, request: Mapping[str, Any]) -> None:
     job.check_unique([given["OutputName"] for given in _outputs(request)], "ProcessingOutputs' names")
     places = []
     for given, member in [(i, "S3Input") for i in _inputs(request)] + [
-        (o, "S3Output") for o in _outputs(request)
+        (o, "S3Output") for o in _outputs(request) if "FeatureStoreOutput" not in o
     ]:
         if member not in given:
             raise job.invalid(f"{member} must be given for {given.get('InputName') or given['OutputName']}.")
@@ -159,6 +163,21 @@ def _check(context: Context, request: Mapping[str, Any]) -> None:
             raise job.invalid("S3CompressionType Gzip can only be used with S3InputMode Pipe.")
         places.append(path.rstrip("/"))
     job.check_unique(places, "LocalPath")
+    for given in _outputs(request):
+        if "FeatureStoreOutput" in given:
+            _check_feature_store_output(context, image.name, given)
+
+
+def _check_feature_store_output(context: Context, image: str, given: Mapping[str, Any]) -> None:
+    """The program writes such an output itself; SageMaker only looks that there is such a group."""
+    name = given["OutputName"]
+    if image == "clarify":
+        raise NotEmulated("sagemaker", "CreateProcessingJob", "FeatureStoreOutput with the Clarify image")
+    if "S3Output" in given:
+        raise job.invalid(f"Output {name} has both S3Output and FeatureStoreOutput; give one of them.")
+    if not given.get("AppManaged"):
+        raise job.invalid(f"FeatureStoreOutput of {name} is only supported when AppManaged is true.")
+    group.stored(context, given["FeatureStoreOutput"]["FeatureGroupName"])
 
 
 def _check_clarify(request: Mapping[str, Any]) -> None:
@@ -177,6 +196,11 @@ def _inputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(request.get("ProcessingOutputConfig", {}).get("Outputs") or [])
+
+
+def _uploaded(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The outputs that SageMaker takes to S3."""
+    return [given for given in _outputs(request) if "S3Output" in given]
 
 
 # --- the job ----------------------------------------------------------------------------------------
@@ -213,7 +237,7 @@ class ProcessingJobKind:
                     f'ClientError: Data download failed: No S3 objects found under S3 URL "{missing}" '
                     f"given in input '{given['InputName']}'."
                 ) from None
-        for given in _outputs(body):
+        for given in _uploaded(body):
             room.inside(given["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
         (room.opt_ml / "output").mkdir(exist_ok=True)
 
@@ -238,7 +262,7 @@ class ProcessingJobKind:
         """Upload what the end of the program allows; ExitMessage."""
         fields = _exit_message(room)
         if not (exit.stopped or exit.timed_out):
-            for given in _outputs(body):
+            for given in _uploaded(body):
                 output = given["S3Output"]
                 if exit.success or output["S3UploadMode"] == "Continuous":
                     Mirror(room, room.inside(output["LocalPath"]), output["S3Uri"]).upload()
@@ -258,7 +282,7 @@ class ProcessingJobKind:
 def _continuous_upload(room: Room, body: Body) -> Callable[[], None] | None:
     mirrors = [
         Mirror(room, room.inside(given["S3Output"]["LocalPath"]), given["S3Output"]["S3Uri"])
-        for given in _outputs(body)
+        for given in _uploaded(body)
         if given["S3Output"]["S3UploadMode"] == "Continuous"
     ]
 
@@ -320,9 +344,9 @@ def _write_configuration(room: Room, body: Body) -> None:
             "Outputs": [
                 {
                     "OutputName": given["OutputName"],
-                    "AppManaged": False,
-                    "S3Output": given["S3Output"],
-                    "FeatureStoreOutput": None,
+                    "AppManaged": given.get("AppManaged", False),
+                    "S3Output": given.get("S3Output"),
+                    "FeatureStoreOutput": given.get("FeatureStoreOutput"),
                 }
                 for given in _outputs(body)
             ],
