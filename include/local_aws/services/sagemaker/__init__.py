@@ -11,13 +11,14 @@ from local_aws.services.sagemaker import (
     model,
     processing_job,
     runtime,
+    search,
     tags,
     training_job,
 )
 
 __all__ = [
     "JOB_KINDS", "close", "endpoint", "endpoint_config", "feature_store", "model", "processing_job",
-    "recover", "runtime", "tags", "training_job",
+    "recover", "runtime", "search", "tags", "training_job",
 ]  # fmt: skip
 
 JOB_KINDS = [processing_job.ProcessingJobKind(), training_job.TrainingJobKind()]

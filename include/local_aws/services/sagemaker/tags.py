@@ -28,6 +28,12 @@ def forget(context: Context, arn: str) -> None:
     context.records(KIND).delete(arn)
 
 
+def of(context: Context, arn: str) -> list[dict[str, str]]:
+    """The tags of a resource, by key."""
+    found = context.records(KIND).find(arn)
+    return _listed(found.body["tags"]) if found else []
+
+
 @operation("sagemaker", "AddTags")
 def add_tags(context: Context, call: Call) -> dict[str, Any]:
     """Add tags to a resource, or overwrite those with the same key; answers all of them."""

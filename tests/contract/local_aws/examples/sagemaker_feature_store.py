@@ -50,6 +50,12 @@ def list_feature_groups(world: World) -> Request:
     return {"NameContains": _group(world)}
 
 
+@example("sagemaker", "Search")
+def search(world: World) -> Request:
+    name = {"Name": "FeatureGroupName", "Operator": "Equals", "Value": _group(world)}
+    return {"Resource": "FeatureGroup", "SearchExpression": {"Filters": [name]}}
+
+
 @example("sagemaker", "DescribeFeatureMetadata")
 def describe_feature_metadata(world: World) -> Request:
     name = _group(world)
