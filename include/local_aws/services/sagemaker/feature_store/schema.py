@@ -107,7 +107,7 @@ class Schema:
         """The record's row. Raises ValidationError with a sentence."""
         try:
             given: dict[str, Value] = {each["FeatureName"]: each["ValueAsString"] for each in record}
-            if sum(map(len, record)) != 2 * len(record):  # a value beside the text
+            if self._has_collections or sum(map(len, record)) != 2 * len(record):  # a value beside the text
                 given = self._with_lists(record)
         except KeyError:
             given = self._with_lists(record)
@@ -205,6 +205,10 @@ class Schema:
         given: dict[str, Value] = {}
         for each in record:
             one, many = each.get("ValueAsString"), each.get("ValueAsStringList")
+            if not isinstance(one, str | None) or not isinstance(many, list | None):
+                raise invalid(
+                    f"Feature {each['FeatureName']}: its value is neither text nor a list of texts."
+                )
             if (one is None) == (many is None):
                 raise invalid(
                     f"Feature {each['FeatureName']}: give either ValueAsString or ValueAsStringList."
@@ -218,7 +222,9 @@ class Schema:
         for name in names:
             if name not in self.position:
                 return invalid(f"Feature {name} is not defined in feature group {self.name}.")
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is None:  # then one of them is null
+            self._with_lists(record)
         return invalid(f"Feature {twice} stands in the record twice.")
 
 

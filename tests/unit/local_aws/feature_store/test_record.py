@@ -1,0 +1,273 @@
+"""The runtime's rules of time: what is online afterwards, and what goes to the offline store."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
+
+from local_aws.app import open_context
+from local_aws.services.context import Context
+from local_aws.services.sagemaker.feature_store import quick
+from local_aws.services.sagemaker.feature_store import record as runtime
+from local_aws.services.sagemaker.feature_store.keeper import KIND, Keeper
+from local_aws.settings import Settings
+from local_aws.wire import protocol, validation
+from local_aws.wire.errors import AwsError
+from local_aws.wire.registry import Call, Sent
+from local_aws.wire.request import Request
+from tests.support.feature_store import DEFINITIONS, plain, record
+
+EARLY, MIDDLE, LATE = (f"2026-01-15T{hour:02}:00:00Z" for hour in (6, 7, 8))
+NEVER = 1e6  # seconds until the offline store is written: the buffer is what the tests look at
+WITH_DEFAULTS = {"EnableOnlineStore": True, "StorageType": "Standard"}
+
+
+class Store:
+    """One feature group without a server."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.make("g")
+
+    def make(self, name: str, **changes: Any) -> None:
+        body: dict[str, Any] = {
+            "FeatureGroupName": name,
+            "FeatureGroupArn": f"arn:aws:sagemaker:us-east-1:000000000000:feature-group/{name}",
+            "FeatureGroupStatus": "Created",
+            "StoreId": f"store of {name}",
+            "RecordIdentifierFeatureName": "customer_id",
+            "EventTimeFeatureName": "event_time",
+            "FeatureDefinitions": DEFINITIONS,
+            "OnlineStoreConfig": WITH_DEFAULTS,
+            "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://b/k"}},
+            "OfflineStoreStatus": {"Status": "Active"},
+        }
+        self.context.records(KIND).insert(name, body | changes)
+
+    def call(self, how: Callable[[Context, Call], dict[str, Any]], **parameters: Any) -> dict[str, Any]:
+        parameters.setdefault("FeatureGroupName", "g")
+        call = Call(runtime.SERVICE, "", parameters, None, {}, "us-east-1", "000000000000", "", "", "")
+        return how(self.context, call)
+
+    def put(self, time: str, income: Any = None, *, group: str = "g", **more: Any) -> None:
+        values = record(customer_id=1, event_time=time, **({"income": income} if income else {}))
+        self.call(runtime.put_record, FeatureGroupName=group, Record=values, **more)
+
+    def delete(self, time: str, mode: str, **more: Any) -> None:
+        asked = {"RecordIdentifierValueAsString": "1", "EventTime": time, "DeletionMode": mode, **more}
+        self.call(runtime.delete_record, **asked)
+
+    def online(self, group: str = "g") -> dict[str, Any] | None:
+        """The record of customer 1, without its name."""
+        answer = self.call(runtime.get_record, FeatureGroupName=group, RecordIdentifierValueAsString="1")
+        if "Record" not in answer:
+            return None
+        return {key: value for key, value in plain(answer["Record"]).items() if key != "customer_id"}
+
+    def offline(self, group: str = "g") -> list[tuple[str, str | None, bool]]:
+        """Event time, income and whether it says "deleted", of each record on its way to S3."""
+        return [
+            (values[1], values[2], call.deleted)
+            for call in Keeper.of(self.context).features.buffered(f"store of {group}", 1 << 30)
+            for values in json.loads(call.body)
+        ]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    made = open_context(Settings(tmp_path, offline_store_seconds=NEVER))
+    yield made
+    made.running.clear()
+    made.engine.close()
+
+
+@pytest.fixture
+def store(context: Context) -> Store:
+    return Store(context)
+
+
+def test_newer_equal_and_older_event_times(store: Store) -> None:
+    """Newer and equal: both stores. Older: the offline store only."""
+    store.put(MIDDLE, 1.5)
+    store.put(EARLY, 2.5)
+    assert store.online() == {"event_time": MIDDLE, "income": "1.5"}
+    store.put(MIDDLE, 3.5)
+    assert store.online() == {"event_time": MIDDLE, "income": "3.5"}
+    store.put(LATE)  # a whole record: what it lacks is gone
+    assert store.online() == {"event_time": LATE}
+    assert store.offline() == [
+        (MIDDLE, "1.5", False), (EARLY, "2.5", False), (MIDDLE, "3.5", False), (LATE, None, False),
+    ]  # fmt: skip
+
+
+def test_a_batch_is_in_its_own_order(store: Store) -> None:
+    """Of two with the same event time the later one counts; an older one behind it changes nothing."""
+    entries = [
+        {"FeatureGroupName": "g", "Record": record(customer_id=1, event_time=time, income=income)}
+        for time, income in ((MIDDLE, 1.5), (MIDDLE, 2.5), (EARLY, 3.5))
+    ]
+    store.call(runtime.batch_write_record, Entries=entries)
+    assert store.online() == {"event_time": MIDDLE, "income": "2.5"}
+    assert len(store.offline()) == 3
+
+
+def test_target_stores(store: Store) -> None:
+    store.put(MIDDLE, 1.5, TargetStores=["OfflineStore"])
+    assert store.online() is None
+    store.put(EARLY, 2.5, TargetStores=["OnlineStore"])
+    assert store.online() == {"event_time": EARLY, "income": "2.5"}
+    assert store.offline() == [(MIDDLE, "1.5", False)]
+
+
+def test_a_soft_delete_hides_the_record_and_keeps_its_time(store: Store) -> None:
+    store.put(MIDDLE, 1.5)
+    store.delete(LATE, "SoftDelete")
+    assert store.online() is None
+    assert store.offline()[-1] == (LATE, None, True)
+    store.put(MIDDLE, 2.5)  # older than the deletion
+    assert store.online() is None
+    store.put(LATE, 3.5)
+    assert store.online() == {"event_time": LATE, "income": "3.5"}
+
+
+def test_a_soft_delete_that_is_older_marks_the_offline_store_only(store: Store) -> None:
+    store.put(MIDDLE, 1.5)
+    store.delete(EARLY, "SoftDelete")
+    assert store.online() == {"event_time": MIDDLE, "income": "1.5"}
+    assert store.offline() == [(MIDDLE, "1.5", False), (EARLY, None, True)]
+
+
+def test_a_hard_delete_forgets_the_record_and_its_time(store: Store) -> None:
+    store.put(MIDDLE, 1.5)
+    store.delete(MIDDLE, "HardDelete")
+    assert store.online() is None
+    assert store.offline()[-1] == (MIDDLE, None, True)
+    store.put(EARLY, 2.5)  # nothing is left that it could be older than
+    assert store.online() == {"event_time": EARLY, "income": "2.5"}
+
+
+def test_a_hard_delete_that_is_older_changes_nothing_at_all(store: Store) -> None:
+    store.put(MIDDLE, 1.5)
+    with pytest.raises(AwsError, match="older than the record's own"):
+        store.delete(EARLY, "HardDelete")
+    assert store.online() == {"event_time": MIDDLE, "income": "1.5"}
+    assert store.offline() == [(MIDDLE, "1.5", False)]
+
+
+def test_a_hard_delete_of_nothing_marks_the_offline_store(store: Store) -> None:
+    store.delete(MIDDLE, "HardDelete")
+    assert store.offline() == [(MIDDLE, None, True)]
+    store.delete(LATE, "HardDelete", TargetStores=["OnlineStore"])
+    assert store.offline() == [(MIDDLE, None, True)]
+
+
+def test_what_has_expired_is_as_if_it_were_not_there(store: Store) -> None:
+    """Also for the order of time: an older record takes its place. A century of seconds is not over yet."""
+    day, century = {"Unit": "Seconds", "Value": 86400}, {"Unit": "Weeks", "Value": 5218}
+    store.put("2000-01-02T00:00:00Z", 1.5, TtlDuration=day)
+    assert store.online() is None
+    store.put("2000-01-01T00:00:00Z", 2.5, TtlDuration=century)
+    assert store.online() == {"event_time": "2000-01-01T00:00:00Z", "income": "2.5"}
+    assert len(store.offline()) == 2
+
+
+def test_an_update_keeps_the_expiry_of_its_record(store: Store) -> None:
+    second = {"EnableOnlineStore": True, "StorageType": "Standard_V2"}
+    store.make("second", OnlineStoreConfig=second)
+    store.put(MIDDLE, 1.5, group="second", TtlDuration={"Unit": "Weeks", "Value": 5218})
+    asked: dict[str, Any] = {"FeatureGroupName": "second", "RecordIdentifierValueAsString": "1"}
+    before = store.call(runtime.get_record, **asked, ExpirationTimeResponse="Enabled")["ExpiresAt"]
+    store.call(runtime.update_record, **asked, Features=record(City="Ulm", event_time=LATE))
+    answer = store.call(runtime.get_record, **asked, ExpirationTimeResponse="Enabled")
+    # 5,218 weeks after 2026-01-15T07:00Z, by `date`
+    assert answer["ExpiresAt"] == before == "2126-01-17T07:00:00.000Z"
+    assert plain(answer["Record"])["City"] == "Ulm"
+    with pytest.raises(AwsError, match="older than that of the record"):
+        store.call(runtime.update_record, **asked, Features=record(event_time=EARLY))
+
+
+def test_a_batch_is_written_as_a_whole_or_not_at_all(store: Store) -> None:
+    """A group that is deleted while its records are under way takes none, and neither does another one."""
+    store.make("other")
+    keeper = Keeper.of(store.context)
+    batch = runtime.Batch(keeper)
+    for name in ("g", "other"):
+        schema = keeper.schema(name)
+        assert schema is not None
+        batch.add(schema, schema.read(record(customer_id=1, event_time=MIDDLE)), None, None)
+    keeper._closed.add("store of other")
+    with pytest.raises(AwsError, match="is being deleted"):
+        batch.write()
+    assert store.online() is None
+    assert store.offline() == []
+
+
+# --- the quick way ----------------------------------------------------------------------------------
+
+TEXTS = st.one_of(
+    st.sampled_from(["1", "-2.5", "7,8", "1e5", "", " ", "nan", "\n", EARLY, LATE, "ü", "\\n", "9" * 400]),
+    st.text(max_size=4),
+)
+VALUES = st.one_of(
+    TEXTS, st.none(), st.integers(), st.lists(TEXTS, max_size=2), st.dictionaries(TEXTS, TEXTS)
+)
+PAIRS = st.fixed_dictionaries(
+    {"FeatureName": st.sampled_from(["customer_id", "event_time", "income", "City", "tags", "x"])},
+    optional={"ValueAsString": VALUES, "ValueAsStringList": VALUES, "More": VALUES},
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A group for all examples; each looks at what it added to the buffer."""
+    made = open_context(Settings(tmp_path_factory.mktemp("store"), offline_store_seconds=NEVER))
+    store = Store(made)
+    tags = {"FeatureName": "tags", "FeatureType": "String", "CollectionType": "List"}
+    store.make("lists", FeatureDefinitions=[*DEFINITIONS, tags])
+    yield store
+    made.running.clear()
+    made.engine.close()
+
+
+@settings(max_examples=300, deadline=None)
+@given(made=st.lists(PAIRS, max_size=5), group=st.sampled_from(["g", "lists"]))
+@example(made=record(City="\n"), group="g")
+@example(made=record(City="\\n"), group="g")
+@example(made=[{"FeatureName": "City", "ValueAsString": None}], group="g")
+@example(made=[{"FeatureName": "City", "ValueAsString": "x", "ValueAsStringList": ["x"]}], group="g")
+@example(made=[{"FeatureName": "City", "ValueAsString": "x", "More": "x"}], group="g")
+@example(made=record(income="1,2"), group="g")
+@example(made=record(tags=["x", "y"]), group="lists")
+@example(made=[{"FeatureName": "tags", "ValueAsString": ["x"]}], group="lists")
+@example(made=[{"FeatureName": "tags", "ValueAsStringList": ["x", 1]}], group="lists")
+@example(made=[{"FeatureName": "City", "ValueAsStringList": "x"}], group="lists")
+def test_the_quick_way_takes_nothing_that_the_other_refuses(
+    shared: Store, made: list[dict[str, Any]], group: str
+) -> None:
+    """Both write the same bytes, or the quick one leaves the record to the other."""
+    fine = record(customer_id=1, event_time=MIDDLE)
+    replaced = {each["FeatureName"] for each in made}
+    values = [*(each for each in fine if each["FeatureName"] not in replaced), *made]
+    before = len(shared.offline(group))
+    sent = json.dumps({"Entries": [{"FeatureGroupName": group, "Record": values}]}).encode()
+    if quick.batch_write_record(shared.context, Sent({}, [], sent)) is None:
+        assert len(shared.offline(group)) == before
+        return
+    body = json.dumps({"Record": values}).encode()
+    where = {"FeatureGroupName": group}
+    request = Request("PUT", f"/FeatureGroup/{group}", "", [], {}, io.BytesIO(body))
+    parameters = protocol.parse(
+        runtime.SERVICE, "PutRecord", request, form=MultiDict(), body=body, path=where
+    )
+    validation.check(runtime.SERVICE, "PutRecord", parameters, payload=None)
+    shared.call(runtime.put_record, **parameters)
+    quickly, other = shared.offline(group)[before:]
+    assert quickly == other
