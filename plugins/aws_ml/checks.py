@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from aws_ml import dqdl, flow, hyperparameters, run
 from aws_ml.bias import PRE_TRAINING
 from aws_ml.feature_store import check_feature_store
+from aws_ml.features import check_features
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
 from aws_ml.schema import SEVERITY, Band, Bias, Bounds, Cell, Column, Workflow, ends
 
@@ -166,8 +167,7 @@ def check_references(workflow: Workflow) -> Iterator[Problem]:
         (("data", "label", "column"), workflow.data.label.column),
         (("bias", "group"), workflow.bias.group),
         *((("bias", "facets", i, "column"), facet.column) for i, facet in enumerate(workflow.bias.facets)),
-        *((("features", "numeric", i), name) for i, name in enumerate(workflow.features.numeric)),
-        *((("features", "categorical", i), name) for i, name in enumerate(workflow.features.categorical)),
+        *workflow.features.references(),
     ]
     for path, name in named:
         if name is not None and name not in known:
@@ -394,42 +394,6 @@ def check_ways(workflow: Workflow) -> Iterator[Problem]:
             yield Problem(path, found(user, "a user of Airflow, by id"))
         if user in bias.ask.users[:index]:
             yield Problem(path, f"found {user} for the second time; allowed: each user once")
-
-
-def check_features(workflow: Workflow) -> Iterator[Problem]:
-    """Features are fit to be features: once each, of a fitting type, neither label nor key."""
-    features, label, key = workflow.features, workflow.data.label.column, workflow.data.key
-    fitting = {"numeric": ("integer", "number"), "categorical": ("string", "integer", "boolean")}
-    seen: set[str] = set()
-    for kind, types in fitting.items():
-        for index, name in enumerate(getattr(features, kind)):
-            path: KeyPath = ("features", kind, index)
-            if name in (label, key):
-                yield Problem(
-                    path, f"found {name}, the {'label' if name == label else 'key'}; allowed: others"
-                )
-            if workflow.column(name).type not in types:
-                yield Problem(
-                    path, f"found {name} of type {workflow.column(name).type}; allowed: {' or '.join(types)}"
-                )
-            if name in seen:
-                yield Problem(path, f"found {name} for the second time; allowed: each column once")
-            seen.add(name)
-    if not seen:
-        yield Problem(("features",), "found no feature; allowed: at least one, numeric or categorical")
-    for index, pair in enumerate(features.interactions):
-        for place, name in enumerate(pair):
-            if name not in features.numeric:
-                path = ("features", "interactions", index, place)
-                yield Problem(path, found(name, one_of(features.numeric, name)))
-        if sorted(pair) in [sorted(other) for other in features.interactions[:index]]:
-            yield Problem(("features", "interactions", index), f"found {pair} for the second time")
-    split = features.split
-    total = split.train + split.validation + split.test
-    if not math.isclose(total, 1, abs_tol=1e-9):
-        yield Problem(
-            ("features", "split"), found(round(total, 9), "train, validation and test that sum to 1")
-        )
 
 
 def check_training(workflow: Workflow) -> Iterator[Problem]:

@@ -5,11 +5,20 @@ What one key can say for itself is checked by these models; what takes several k
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    model_validator,
+)
 
 from aws_ml import run
 from aws_ml.problems import KeyPath, path_text
@@ -244,20 +253,32 @@ class Wrangler(Part):
     max_runtime_seconds: Annotated[int, Field(ge=1, le=777600)]
 
 
+ScaleName = Literal["none", "standard", "min_max", "robust", "quantile", "log"]
+EncodeName = Literal["one_hot", "ordinal", "target", "hash"]
+NumericImpute = Literal["median", "mean", "most_frequent", "refuse"]
+CategoricalImpute = Literal["constant", "most_frequent", "refuse"]
+Unseen = Literal["ignore", "refuse"]
+RareShare = Annotated[float, Field(ge=0, lt=1)]
+Buckets = Annotated[int, Field(ge=2, le=2500)]
+Folds = Annotated[int, Field(ge=2, le=100)]
+Smoothing = Annotated[float, Field(ge=0)]
+
+
 class Split(Part):
-    """Shares of the rows, by a hash of the key and ``seed``."""
+    """Shares of the rows, by a hash of the entity and ``seed``, or by time: the oldest are learned from."""
 
     train: Annotated[float, Field(gt=0, lt=1)]
     validation: Annotated[float, Field(gt=0, lt=1)]
     test: Annotated[float, Field(gt=0, lt=1)]
     seed: str
+    time: str | None  # a date or timestamp column; null: by hash
 
 
 class Impute(Part):
-    """What stands in for a missing value."""
+    """What stands in for a missing value; constant is the category `missing`, refuse fails the row."""
 
-    numeric: Literal["median", "mean"]
-    categorical: Literal["constant", "most_frequent"]
+    numeric: NumericImpute
+    categorical: CategoricalImpute
 
 
 class FeatureNote(Part):
@@ -290,15 +311,179 @@ class FeatureStore(Part):
     notes: dict[str, FeatureNote]  # by feature
 
 
+def _item(value: object) -> object:
+    """A column's name alone stands for an item that says nothing else."""
+    return {"column": value} if isinstance(value, str) else value
+
+
+class OutlierRule(Part):
+    """Which numbers of a feature are outliers, and what becomes of them."""
+
+    by: Literal["iqr", "z_score", "quantiles", "bounds"]
+    factor: Annotated[float, Field(gt=0)] | None = None  # of iqr and z_score
+    lower: float | None = None  # of quantiles and bounds
+    upper: float | None = None
+    then: Literal["clip", "impute"] = "clip"  # it becomes the bound, or counts as absent
+
+
+class NumericOptions(Part):
+    """What may be said of a feature that is a number; null: what ``features`` says."""
+
+    impute: NumericImpute | None = None
+    fill: float | None = None  # instead of `impute`
+    indicator: bool = False  # a further column that says where a value was absent
+    outliers: OutlierRule | None = None
+    scale: ScaleName | None = None
+
+
+class CategoricalOptions(Part):
+    """What may be said of a feature that is a text; null: what ``features`` says."""
+
+    impute: CategoricalImpute | None = None
+    fill: str | None = None  # instead of `impute`
+    unseen: Unseen | None = None
+    rare_share: RareShare | None = None
+    encode: EncodeName | None = None
+    order: Annotated[list[str], Field(min_length=1)] | None = None  # null: by alphabet
+    smoothing: Smoothing | None = None  # of target
+    folds: Folds | None = None  # of target
+    buckets: Buckets | None = None  # of hash
+
+
+class NumericFeature(NumericOptions):
+    """A column that is a number."""
+
+    column: str
+
+
+class CategoricalFeature(CategoricalOptions):
+    """A column that is a text, a whole number or a truth."""
+
+    column: str
+
+
+class Product(Part):
+    """Two numeric features multiplied, after they were scaled."""
+
+    product: Annotated[list[str], Field(min_length=2, max_length=2)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pair(cls, value: object) -> object:
+        """Two names alone stand for their product."""
+        return {"product": value} if isinstance(value, list) else value
+
+
+class RatioFeature(NumericOptions):
+    """One column divided by another."""
+
+    ratio: Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
+class CrossFeature(CategoricalOptions):
+    """Categorical columns taken as one."""
+
+    cross: Annotated[list[str], Field(min_length=2, max_length=4)]
+
+
+def _interaction(value: object) -> str:
+    keys = value if isinstance(value, dict) else {}
+    return next((kind for kind in ("ratio", "cross") if kind in keys or hasattr(value, kind)), "product")
+
+
+Interaction = Annotated[
+    Annotated[Product, Tag("product")]
+    | Annotated[RatioFeature, Tag("ratio")]
+    | Annotated[CrossFeature, Tag("cross")],
+    Discriminator(_interaction),
+]
+
+
+class DateFeature(NumericOptions):
+    """Parts of a date or time, each a number."""
+
+    column: str
+    parts: Annotated[
+        list[Literal["year", "quarter", "month", "day", "day_of_year", "weekday", "weekend", "hour"]],
+        Field(min_length=1),
+    ]
+    cyclic: bool = False  # sine and cosine of its place: December is next to January
+
+
+class TextFeature(NumericOptions):
+    """How long a text is."""
+
+    column: str
+    measures: Annotated[list[Literal["characters", "words", "digits"]], Field(min_length=1)]
+
+
+class BinsFeature(CategoricalOptions):
+    """In which interval a number lies."""
+
+    column: str
+    edges: Annotated[list[float], Field(min_length=1)] | None = None  # instead of `count`
+    count: Annotated[int, Field(ge=2, le=200)] | None = None
+    by: Literal["quantile", "width"] = "quantile"  # as many training rows in each, or each as wide
+
+
+class Select(Part):
+    """By which rule made columns are left out; null: none are."""
+
+    minimum_variance: Annotated[float, Field(ge=0)] | None  # those that vary no more go
+    maximum_correlation: Annotated[float, Field(gt=0, le=1)] | None  # of two more alike one goes
+    top: Positive | None  # so many stay, the most telling
+    keep: list[str]  # features or columns that stay in any case
+
+
+class Encoders(Part):
+    """What encoders need to know, unless a feature says it."""
+
+    smoothing: Smoothing  # rows' worth of the overall rate in each category's
+    folds: Folds  # a training row's rate comes from the other folds
+    buckets: Buckets
+
+
 class Features(Part):
-    """What the model sees."""
+    """What the model sees: numbers, ratios, dates, texts; products; categories, crosses, bins."""
 
     split: Split
-    numeric: list[str]
-    categorical: list[str]
     impute: Impute
-    scale: Literal["standard", "min_max", "none"]
-    interactions: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+    outliers: OutlierRule | None
+    scale: ScaleName
+    encode: EncodeName
+    unseen: Unseen  # what follows where a row has a value that no training row had
+    rare_share: RareShare  # categories of a smaller share of training rows are gathered in one
+    encoders: Encoders
+    numeric: list[Annotated[NumericFeature, BeforeValidator(_item)]]
+    categorical: list[Annotated[CategoricalFeature, BeforeValidator(_item)]]
+    interactions: list[Interaction]
+    dates: list[DateFeature]
+    texts: list[TextFeature]
+    bins: list[BinsFeature]
+    select: Select
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns that are numeric features themselves."""
+        return [each.column for each in self.numeric]
+
+    def references(self) -> Iterator[tuple[KeyPath, str]]:
+        """Every column that is named, with its place in the file."""
+        for kind in ("numeric", "categorical", "dates", "texts", "bins"):
+            for index, each in enumerate(getattr(self, kind)):
+                yield ("features", kind, index), each.column
+        for index, each in enumerate(self.interactions):
+            for name in parts_of(each):
+                yield ("features", "interactions", index), name
+        if self.split.time is not None:
+            yield ("features", "split", "time"), self.split.time
+
+
+def parts_of(interaction: Product | RatioFeature | CrossFeature) -> list[str]:
+    """The columns that an interaction is made of."""
+    match interaction:
+        case Product(product=names) | RatioFeature(ratio=names) | CrossFeature(cross=names):
+            return names
 
 
 class Processing(Part):

@@ -30,7 +30,7 @@ import xgboost
 
 if TYPE_CHECKING:
     from jobs.feature_store.online import OnlineStore
-    from jobs.processing.features import FeatureTransformer
+    from jobs.features.transformer import FeatureTransformer
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -59,7 +59,7 @@ def model_fn(model_dir: str) -> Model:
     if code not in sys.path:
         sys.path.insert(0, code)
     from jobs.feature_store.online import OnlineStore
-    from jobs.processing.features import FeatureTransformer
+    from jobs.features.transformer import FeatureTransformer
 
     transformer = FeatureTransformer.from_json((folder / "transformer.json").read_text(encoding="utf-8"))
     serving = json.loads((folder / "serving.json").read_text(encoding="utf-8"))

@@ -10,16 +10,16 @@
            test          part-00000.parquet: the raw rows held out, with key and label, for the evaluation
            transformer   transformer.json: fitted on the training rows only
            report        features.json: the columns in order, rows and positive labels a split, whether they
-                         are weighted, digests
+                         are weighted, digests; each feature before and after, what was learned of it, which
+                         columns were left out and why, alerts, rows in and out of each step
 
-A row's split follows from a hash of its key: the same row falls in the same split in every run, whatever else
-lands with it and in whatever order. Copies of a row have one key, so they lie in one split. The held-out rows
-are always the curated ones, each once and without a weight: a model is judged by rows as they come.
+Where rows fall is told by jobs.features.split. Copies of a row have one key, so they lie in one split. The
+held-out rows are always the curated ones, each once and without a weight: a model is judged by rows as they
+come.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,28 +27,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
-from jobs.processing.features import FeatureError, FeatureTransformer
+from jobs.feature_store.records import entity_of
+from jobs.features import summary
+from jobs.features.columns import FeatureError, Flags, Matrix, Vector
+from jobs.features.encoders import Training
+from jobs.features.plan import columns_of, plan
+from jobs.features.split import SPLITS, Split, assign
+from jobs.features.transformer import FeatureTransformer
 from jobs.processing.job import Job, JobError, run, say
 
-SPLITS = ("train", "validation", "test")
 ROW_ID = "row_id"  # what the cleaning job adds where rows have no natural key
 WEIGHT = "sample_weight"  # what the mitigation job adds
 
 
 def build_features(job: Job) -> None:
-    """Split the curated rows by key, fit the transformer on the training rows, write all three splits."""
+    """Split the curated rows, fit the transformer on the training rows, write all three splits."""
     data, features = job.config["data"], job.config["features"]
     key = data["key"] or ROW_ID
     types = {column["name"]: column["type"] for column in data["columns"]}
     label = data["label"]["column"]
     curated = read(job.inputs("curated", "*"))
     learned = read(job.inputs("training", "*")) if job.has("training") else curated
-    for column in (key, label):
+    for column in (key, entity_of(job.config), label):
         for table in (curated, learned):
             if column not in table.column_names:
                 raise JobError(
@@ -56,41 +61,74 @@ def build_features(job: Job) -> None:
                 )
     judged = in_order(curated, key)
     learned = judged if learned is curated else in_order(learned, key)
-    table, split = divided(judged, learned, key, features["split"])
-    rows = table.to_pandas()
-    positives = positive(rows[label], data["label"]["positive"])
-    weights = weights_of(rows, split)
-    counts = count(split, positives)
-    check(counts, label, data["label"]["positive"], rows[label])
-    say(f"{len(rows)} rows: " + ", ".join(f"{name} {counts[name]['rows']}" for name in SPLITS))
-
     try:
-        transformer = FeatureTransformer.fit(rows[split == "train"], features, types)
-        for name in ("train", "validation"):
-            chosen = split == name
+        asked = plan(features)
+        table, split = divided(judged, learned, key, split_of(judged, job.config))
+        labels = table.column(label).to_pandas()
+        positives = positive(labels, data["label"]["positive"])
+        counts = count(split, positives)
+        check(counts, label, data["label"]["positive"], labels)
+        weights = weights_of(table, split)
+        say(f"{table.num_rows} rows: " + ", ".join(f"{name} {counts[name]['rows']}" for name in SPLITS))
+        rows = {name: frame(table, split == name, columns_of(features)) for name in SPLITS}
+        chosen = split == "train"
+        known = Training(
+            positives=positives[chosen],
+            weights=np.ones(counts["train"]["rows"]) if weights is None else weights[chosen],
+            keys=table.column(key).filter(pa.array(chosen)).cast(pa.string()).to_pylist(),
+        )
+        fitted = FeatureTransformer.fit(rows["train"], asked, types, known)
+        transformer = fitted.transformer
+        made = {"train": fitted.train, "validation": transformer.transform(rows["validation"])}
+        transformer.transform(rows["test"])  # a row that is refused fails here, not once a model was paid for
+        for name, matrix in made.items():
             write_csv(
                 job.output(name) / "part-00000.csv",
-                positives[chosen],
-                transformer.transform(rows[chosen]),
-                None if weights is None else weights[chosen],
+                positives[split == name],
+                matrix,
+                None if weights is None else weights[split == name],
             )
+        limits = job.config["profile"]
+        described = {
+            "features": summary.described(fitted, rows["train"], types, limits["bins"]),
+            "left_out": [vars(each) for each in fitted.left_out],
+            "alerts": summary.alerts(
+                fitted,
+                known.positives,
+                {name: rows[name] for name in ("validation", "test")},
+                types,
+                limits["alerts"],
+            ),
+        }
     except FeatureError as error:
         raise JobError(str(error)) from error
     held_out = table.filter(pa.array(split == "test")).select(curated.column_names)
     pq.write_table(held_out, str(job.output("test") / "part-00000.parquet"))
     (job.output("transformer") / "transformer.json").write_text(transformer.to_json(), encoding="utf-8")
     report = {
-        "rows_in": len(rows),
+        "rows_in": table.num_rows,
         "splits": counts,
         "weighted": weights is not None,
         "label": data["label"],
-        "columns": transformer.outputs,
+        "columns": list(transformer.outputs),
         "inputs": transformer.inputs,
         "transformer_digest": transformer.digest,
+        "steps": [
+            step("accepted", curated.num_rows, learned.num_rows, "the curated rows, and those to learn from"),
+            step("split", table.num_rows, sum(one["rows"] for one in counts.values()), shares_text(features)),
+            *(step(name, table.num_rows, counts[name]["rows"], name) for name in SPLITS),
+        ],
+        "made": len(fitted.made),
+        **described,
     }
     text = json.dumps(report, indent=2, ensure_ascii=False)
     (job.output("report") / "features.json").write_text(text, encoding="utf-8")
-    say(f"{len(transformer.outputs)} features from {len(transformer.inputs)} columns")
+    for alert in described["alerts"]:
+        say(f"look at this: {alert['says']}")
+    say(
+        f"{len(transformer.outputs)} features of {len(transformer.inputs)} columns"
+        + (f", {len(fitted.left_out)} left out" if fitted.left_out else "")
+    )
 
 
 def read(paths: Sequence[Path]) -> pa.Table:
@@ -107,39 +145,65 @@ def in_order(table: pa.Table, key: str) -> pa.Table:
     return table.sort_by([(key, "ascending")])
 
 
-def divided(
-    curated: pa.Table, learned: pa.Table, key: str, shares: Mapping[str, Any]
-) -> tuple[pa.Table, npt.NDArray[np.str_]]:
+def split_of(curated: pa.Table, config: Mapping[str, Any]) -> Split:
+    """The split of each curated row: by its entity, so that none is in two, or by time."""
+    shares = config["features"]["split"]
+    times = None
+    if shares["time"] is not None:
+        times = pd.to_datetime(curated.column(shares["time"]).to_pandas(date_as_object=False))
+        times.name = shares["time"]
+    return assign(curated.column(entity_of(config)).to_pandas().astype(str), shares, times)
+
+
+def divided(curated: pa.Table, learned: pa.Table, key: str, split: Split) -> tuple[pa.Table, Split]:
     """All rows and their splits: training and validation rows of ``learned``, held-out rows of ``curated``.
 
+    :param split: of each curated row; a row to learn from lies where the curated one of its key does
     Raises JobError where ``learned`` has a key that the curated partition lacks: it was made from another.
     """
-    keys = curated.column(key).to_pandas().astype(str)
-    split = assign(keys, shares)
     if learned is curated:
         return curated, split
+    place = pd.Series(split, index=curated.column(key).to_pandas().astype(str))
     keys_learned = learned.column(key).to_pandas().astype(str)
-    strange = keys_learned[~keys_learned.isin(keys)]
+    strange = keys_learned[~keys_learned.isin(place.index)]
     if len(strange):
         raise JobError(
             f"training: {len(strange)} rows are not of this partition, e.g. {key} {strange.iloc[0]}; "
             "they were made from other curated rows"
         )
-    split_learned = assign(keys_learned, shares)
+    split_learned = place[~place.index.duplicated()].loc[keys_learned].to_numpy()
     kept, held_out = split_learned != "test", split == "test"
     parts = [learned.filter(pa.array(kept)), curated.filter(pa.array(held_out))]
     both = pa.concat_tables(parts, promote_options="default")  # held-out rows have no weight
     return both, np.concatenate([split_learned[kept], split[held_out]])
 
 
-def weights_of(rows: pd.DataFrame, split: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
+def frame(table: pa.Table, chosen: Flags, columns: Sequence[str]) -> pd.DataFrame:
+    """The chosen rows of these columns. Texts stay codes of distinct texts: a tenth of the memory.
+
+    Raises FeatureError for a column that is not there.
+    """
+    absent = [name for name in columns if name not in table.column_names]
+    if absent:
+        raise FeatureError(
+            f"{', '.join(absent)}: no such column in the rows; they have {', '.join(table.column_names)}"
+        )
+    rows: pd.DataFrame = (
+        table.select(columns)
+        .filter(pa.array(chosen))
+        .to_pandas(strings_to_categorical=True, date_as_object=False)
+    )
+    return rows
+
+
+def weights_of(table: pa.Table, split: Split) -> Vector | None:
     """What each row counts for; None where rows have no weights.
 
     Raises JobError for a row to learn from whose weight is not a finite number from 0 on.
     """
-    if WEIGHT not in rows.columns:
+    if WEIGHT not in table.column_names:
         return None
-    weights: npt.NDArray[np.float64] = rows[WEIGHT].to_numpy(dtype=float)
+    weights: Vector = table.column(WEIGHT).to_pandas().to_numpy(dtype=float)
     wrong = (split != "test") & ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         raise JobError(
@@ -149,29 +213,26 @@ def weights_of(rows: pd.DataFrame, split: npt.NDArray[np.str_]) -> npt.NDArray[n
     return weights
 
 
-def positive(labels: pd.Series, values: Sequence[Any]) -> npt.NDArray[np.bool_]:
+def step(name: str, rows_in: int, rows_out: int, says: str) -> dict[str, Any]:
+    """One line of what became of the rows."""
+    return {"name": name, "rows_in": rows_in, "rows_out": rows_out, "says": says}
+
+
+def shares_text(features: Mapping[str, Any]) -> str:
+    """How the rows were split, in words."""
+    split = features["split"]
+    shares = ", ".join(f"{name} {split[name]:.0%}" for name in SPLITS)
+    return f"by {split['time'] or 'a hash of the entity'}: {shares}"
+
+
+def positive(labels: pd.Series, values: Sequence[Any]) -> Flags:
     """Which rows have a positive label. Raises JobError where a row has none at all."""
     if labels.isna().any():
         raise JobError(f"{labels.name}: {int(labels.isna().sum())} rows have no label")
     return np.asarray(labels.isin(list(values)), dtype=bool)
 
 
-def assign(keys: pd.Series, split: Mapping[str, Any]) -> npt.NDArray[np.str_]:
-    """The split of each row, from its key and the seed alone."""
-    seed = str(split["seed"])
-    places = np.array([_place(seed, key) for key in keys])
-    first = float(split["train"])
-    second = first + float(split["validation"])
-    return np.where(places < first, "train", np.where(places < second, "validation", "test"))
-
-
-def _place(seed: str, key: str) -> float:
-    """A number in [0, 1), spread evenly over the keys."""
-    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def count(split: npt.NDArray[np.str_], positives: npt.NDArray[np.bool_]) -> dict[str, dict[str, int]]:
+def count(split: Split, positives: Flags) -> dict[str, dict[str, int]]:
     """Rows and positive labels of each split."""
     return {
         name: {"rows": int((split == name).sum()), "positives": int(positives[split == name].sum())}
@@ -204,21 +265,17 @@ def check(
             )
 
 
-def write_csv(
-    path: Path,
-    positives: npt.NDArray[np.bool_],
-    features: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64] | None = None,
-) -> None:
+def write_csv(path: Path, positives: Flags, features: Matrix, weights: Vector | None = None) -> None:
     """Label first, then the weight if there is one; every number with as many digits as read back the same.
 
     No header.
     """
-    frame = pd.DataFrame(features)
+    columns: list[pa.Array] = [pa.array(positives.astype(np.int8))]
     if weights is not None:
-        frame.insert(0, "weight", weights)
-    frame.insert(0, "label", positives.astype(int))
-    frame.to_csv(path, header=False, index=False)
+        columns.append(pa.array(weights))
+    columns += [pa.array(features[:, place]) for place in range(features.shape[1])]
+    table = pa.table(columns, names=[str(place) for place in range(len(columns))])
+    pyarrow.csv.write_csv(table, str(path), pyarrow.csv.WriteOptions(include_header=False))
 
 
 if __name__ == "__main__":

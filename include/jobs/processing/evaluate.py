@@ -42,11 +42,13 @@ REQUEST_RECORDS = 1_000  # a request
 SERVED_CODE = {
     "inference/inference.py": "code/inference.py",
     "__init__.py": "code/jobs/__init__.py",
-    "processing/__init__.py": "code/jobs/processing/__init__.py",
-    "processing/features.py": "code/jobs/processing/features.py",
     "feature_store/__init__.py": "code/jobs/feature_store/__init__.py",
     "feature_store/records.py": "code/jobs/feature_store/records.py",
     "feature_store/online.py": "code/jobs/feature_store/online.py",
+    **{
+        f"features/{file.name}": f"code/jobs/features/{file.name}"
+        for file in sorted((JOBS / "features").glob("*.py"))
+    },
 }
 
 

@@ -25,6 +25,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jobs.features.plan import columns_of
 from jobs.processing.job import JobError
 from jobs.profile.results import Row, count, flag, number
 
@@ -136,7 +137,7 @@ def _column(
 ) -> dict[str, Any]:
     data, name = config["data"], column["name"]
     facets = {facet["column"] for facet in config["bias"]["facets"]}
-    features = {*config["features"]["numeric"], *config["features"]["categorical"]}
+    features = set(columns_of(config["features"]))
     named = (("key", name == data["key"]), ("label", name == data["label"]["column"]))
     entry: dict[str, Any] = {
         "name": name,

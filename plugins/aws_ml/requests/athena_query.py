@@ -158,7 +158,7 @@ def _categories(workflow: Workflow) -> list[dict[str, Any]]:
 
 def _correlated(workflow: Workflow) -> list[dict[str, Any]]:
     """The label as 0 and 1, and numeric columns up to the workflow's number, the model's own first."""
-    data, chosen = workflow.data, workflow.features.numeric
+    data, chosen = workflow.data, workflow.features.numbers
     others = [
         column.name
         for column in data.columns

@@ -11,6 +11,7 @@ import pytest
 from jobs.glue.clean import clean
 from jobs.glue.rules import Spec
 from sample_data import loan_applications
+from tests.support.features import PROFILE, declared
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +51,8 @@ def loan_config() -> dict[str, Any]:
             "label": {"column": "approved", "positive": [1]},
             "max_quarantined_share": 0.05,
         },
-        "features": {
-            "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": "v1"},
-            "numeric": [
+        "features": declared(
+            numeric=[
                 "age",
                 "income",
                 "loan_amount",
@@ -61,11 +61,10 @@ def loan_config() -> dict[str, Any]:
                 "existing_debt",
                 "late_payments",
             ],
-            "categorical": ["region", "employment", "purpose"],
-            "impute": {"numeric": "median", "categorical": "constant"},
-            "scale": "standard",
-            "interactions": [["income", "loan_amount"]],
-        },
+            categorical=["region", "employment", "purpose"],
+            interactions=[["income", "loan_amount"]],
+        ),
+        "profile": PROFILE,
         "evaluation": {"metric": "auc", "minimum": 0.75, "threshold": 0.5},
         "deployment": {"endpoint": "loan-approval", "smoke_records": 5},
     }

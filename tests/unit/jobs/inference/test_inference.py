@@ -14,15 +14,10 @@ import xgboost
 
 from jobs.feature_store.online import NotKnown
 from jobs.inference.inference import BadRequest, Model, input_fn, model_fn, output_fn, predict_fn
-from jobs.processing.features import FeatureTransformer
+from tests.support.features import declared, fit
 
 TYPES = {"age": "integer", "pay": "number", "job": "string"}
-FEATURES = {
-    "numeric": ["age", "pay"],
-    "categorical": ["job"],
-    "impute": {"numeric": "median", "categorical": "constant"},
-    "scale": "standard",
-}
+FEATURES = declared(numeric=["age", "pay"], categorical=["job"])
 ROWS = pd.DataFrame(
     {
         "age": np.arange(200) % 60 + 18,
@@ -37,7 +32,7 @@ RECORD = {"age": 40, "pay": 20.5, "job": "a"}
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An unpacked model archive, without code: the test's own is the same."""
     folder = tmp_path_factory.mktemp("model")
-    transformer = FeatureTransformer.fit(ROWS, FEATURES, TYPES)
+    transformer = fit(ROWS, FEATURES, TYPES).transformer
     label = ((ROWS["age"] > 40) ^ (ROWS["job"] == "a")).astype(int)
     matrix = xgboost.DMatrix(transformer.transform(ROWS), label=label)
     booster = xgboost.train(

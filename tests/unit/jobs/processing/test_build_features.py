@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.processing.build_features import SPLITS, assign
-from jobs.processing.features import FeatureTransformer
+from jobs.features.split import SPLITS, assign
+from jobs.features.transformer import FeatureTransformer
+from tests.support.features import PROFILE, SPLIT, declared
 from tests.support.processing_job import ProcessingJob
-
-SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": "v1"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,8 @@ def build(folder: Path, config: dict[str, Any], curated: Path) -> ProcessingJob:
 
 
 def matrix(job: ProcessingJob, split: str) -> np.ndarray:
-    return np.loadtxt(job.output(split) / "part-00000.csv", delimiter=",", ndmin=2)
+    """As XGBoost reads it: in 32 bits."""
+    return np.loadtxt(job.output(split) / "part-00000.csv", delimiter=",", ndmin=2, dtype=np.float32)
 
 
 def raw(job: ProcessingJob, config: dict[str, Any], curated: Path) -> dict[str, pd.DataFrame]:
@@ -65,7 +65,7 @@ def test_the_label_comes_first_and_the_features_as_reported(
     report = built.json("report/features.json")
     expected = raw(built, loan_config, loan_curated)
     transformer = FeatureTransformer.from_json((built.output("transformer") / "transformer.json").read_text())
-    assert report["columns"] == transformer.outputs
+    assert report["columns"] == list(transformer.outputs)
     assert report["transformer_digest"] == transformer.digest
     for split in ("train", "validation"):
         written = matrix(built, split)
@@ -82,7 +82,7 @@ def test_the_transformer_has_seen_the_training_rows_only(
     train = raw(built, loan_config, loan_curated)["train"]
     document = built.json("transformer/transformer.json")
     age = next(column for column in document["numeric"] if column["name"] == "age")
-    assert age["center"] == pytest.approx(train["age"].mean(), rel=1e-12)
+    assert age["scale"]["center"] == pytest.approx(train["age"].mean(), rel=1e-12)
     income = next(column for column in document["numeric"] if column["name"] == "income")
     assert income["fill"] == train["income"].median()
 
@@ -151,14 +151,8 @@ CONFIG: dict[str, Any] = {
         ],
         "label": {"column": "ok", "positive": [1]},
     },
-    "features": {
-        "split": SPLIT,
-        "numeric": ["pay"],
-        "categorical": [],
-        "impute": {"numeric": "median", "categorical": "constant"},
-        "scale": "standard",
-        "interactions": [],
-    },
+    "features": declared(numeric=["pay"]),
+    "profile": PROFILE,
 }
 MANY = [(f"k{index}", float(index), index % 2) for index in range(200)]
 
@@ -191,9 +185,9 @@ def changed(section: str, **keys: Any) -> dict[str, Any]:
         (CONFIG, MANY[:2], "split is empty; 2 rows are too few for these shares"),
         (CONFIG, [*MANY, ("x", 1.0, None)], "ok: 1 rows have no label"),
         (
-            changed("features", numeric=["salary"]),
+            changed("features", numeric=[{"column": "salary"}]),
             MANY,
-            "salary: no such column; the workflow has id, pay, ok",
+            "salary: no such column in the rows; they have id, pay, ok",
         ),
         (
             changed("data", key=None),
@@ -230,7 +224,7 @@ def test_a_missing_config_is_named(tmp_path: Path):
 
 
 def test_a_long_message_is_cut_between_characters(tmp_path: Path):
-    job = ProcessingJob(tmp_path, changed("features", numeric=["é" * 2000]))
+    job = ProcessingJob(tmp_path, changed("features", numeric=[{"column": "é" * 2000}]))
     curated = tmp_path / "part-00000.parquet"
     pq.write_table(small(MANY), curated)
     job.give("curated", curated)

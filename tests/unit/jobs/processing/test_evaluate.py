@@ -17,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from jobs.features.plan import columns_of
 from jobs.glue.clean import clean
 from jobs.glue.rules import Spec
 from jobs.processing.evaluate import SERVED_CODE, confusion, metrics
+from tests.support.features import PROFILE, declared
 from tests.support.processing_job import ProcessingJob, read_csv, train, write_archive
 
 ADULT = Path("../shared/data/adult.csv")
@@ -94,7 +96,7 @@ def test_the_smoke_records_are_requests_with_their_answers(
     features = loan_config["features"]
     for record in records:
         assert record["score"] == scores[record["key"]]
-        assert list(record["record"]) == [*features["numeric"], *features["categorical"]]
+        assert list(record["record"]) == columns_of(features)
 
 
 def test_the_served_archive_answers_the_smoke_records_alike(tmp_path: Path, evaluated: ProcessingJob):
@@ -149,10 +151,10 @@ def test_code_that_the_archive_lacks_fails_the_evaluation(
     program = job.code / "jobs" / "processing" / "evaluate.py"
     text = program.read_text()
     without = re.sub(r'\n    "\S*": "code/jobs/\S*",', "", text)
-    assert text.count("code/jobs/") - without.count("code/jobs/") == 6
+    assert text.count("code/jobs/") - without.count("code/jobs/") == 4
     program.write_text(without)
     assert job.run("evaluate.py").returncode == 1
-    assert "cannot score the test rows: ModuleNotFoundError: No module named 'jobs'" in job.message()
+    assert "cannot score the test rows: ModuleNotFoundError: No module named 'jobs" in job.message()
 
 
 @pytest.mark.parametrize(
@@ -252,14 +254,12 @@ def census_config() -> dict[str, Any]:
             "label": {"column": "target", "positive": [">50K"]},
             "max_quarantined_share": 0.1,
         },
-        "features": {
-            "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": "v1"},
-            "numeric": ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"],
-            "categorical": ["workclass", "marital_status", "occupation", "relationship", "country"],
-            "impute": {"numeric": "median", "categorical": "constant"},
-            "scale": "standard",
-            "interactions": [["age", "hours_per_week"]],
-        },
+        "features": declared(
+            numeric=["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"],
+            categorical=["workclass", "marital_status", "occupation", "relationship", "country"],
+            interactions=[["age", "hours_per_week"]],
+        ),
+        "profile": PROFILE,
         "evaluation": {"metric": "auc", "minimum": 0.9, "threshold": 0.5},
         "deployment": {"endpoint": "census-income", "smoke_records": 5},
     }

@@ -1,0 +1,81 @@
+"""The `features` part of a workflow as its jobs get it: shorthand written out, defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jobs.features.encoders import Training
+from jobs.features.plan import plan
+from jobs.features.transformer import FeatureTransformer, Learned
+
+SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": "v1", "time": None}
+ALERTS = {
+    "missing_share": 0.2,
+    "dominant_share": 0.98,
+    "categories": 100,
+    "skewness": 3.0,
+    "outlier_share": 0.05,
+    "correlation": 0.9,
+    "leakage_auc": 0.95,
+    "near_duplicate_share": 0.01,
+    "minority_share": 0.1,
+    "drift_psi": 0.2,
+}
+PROFILE = {"bins": 20, "alerts": ALERTS}
+
+
+def declared(**parts: Any) -> dict[str, Any]:
+    """Features as the workflow file would declare them, e.g. ``declared(numeric=["age"])``."""
+    features: dict[str, Any] = {
+        "split": SPLIT,
+        "impute": {"numeric": "median", "categorical": "constant"},
+        "outliers": None,
+        "scale": "standard",
+        "encode": "one_hot",
+        "unseen": "ignore",
+        "rare_share": 0.0,
+        "encoders": {"smoothing": 10.0, "folds": 5, "buckets": 32},
+        "numeric": [],
+        "categorical": [],
+        "interactions": [],
+        "dates": [],
+        "texts": [],
+        "bins": [],
+        **parts,
+        "select": {
+            "minimum_variance": None,
+            "maximum_correlation": None,
+            "top": None,
+            "keep": [],
+            **parts.get("select", {}),
+        },
+    }
+    for kind in ("numeric", "categorical"):
+        features[kind] = [{"column": item} if isinstance(item, str) else item for item in features[kind]]
+    for kind, by_default in (("dates", {"cyclic": False}), ("bins", {"by": "quantile"})):
+        features[kind] = [{**by_default, **item} for item in features[kind]]
+    features["interactions"] = [
+        {"product": item} if isinstance(item, list) else item for item in features["interactions"]
+    ]
+    return features
+
+
+def fit(
+    train: pd.DataFrame,
+    features: dict[str, Any],
+    types: dict[str, str],
+    positives: Sequence[bool] | None = None,
+    keys: Sequence[str] | None = None,
+) -> Learned:
+    """Fit a transformer on rows; where no labels are given, every second row is positive."""
+    rows = len(train)
+    training = Training(
+        positives=np.array([place % 2 == 0 for place in range(rows)] if positives is None else positives),
+        weights=np.ones(rows),
+        keys=[str(place) for place in range(rows)] if keys is None else keys,
+    )
+    return FeatureTransformer.fit(train, plan(features), types, training)
