@@ -26,6 +26,32 @@ ALERTS = {
     "drift_psi": 0.2,
 }
 PROFILE = {"bins": 20, "alerts": ALERTS}
+# Of the sample workflow's columns, every way there is.
+EVERY_WAY: dict[str, Any] = {
+    "numeric": [
+        {"column": "age", "scale": "robust"},
+        {"column": "income", "scale": "log", "indicator": True},
+        {"column": "loan_amount", "outliers": {"by": "iqr", "factor": 1.5, "then": "clip"}},
+        {"column": "existing_debt", "scale": "quantile"},
+        {"column": "late_payments", "scale": "min_max", "fill": 0.0},
+        {"column": "credit_history_years", "outliers": {"by": "z_score", "factor": 2.0, "then": "impute"}},
+    ],
+    "categorical": [
+        {"column": "region", "rare_share": 0.1},
+        {"column": "employment", "encode": "target"},
+        {"column": "purpose", "encode": "hash", "buckets": 4},
+        {"column": "term_months", "encode": "ordinal", "order": ["12", "24", "36", "48", "60"]},
+    ],
+    "interactions": [
+        ["income", "loan_amount"],
+        {"ratio": ["loan_amount", "income"], "scale": "log"},
+        {"cross": ["region", "purpose"], "encode": "target"},
+    ],
+    "dates": [{"column": "applied_at", "parts": ["hour", "weekend"], "cyclic": True, "scale": "none"}],
+    "texts": [{"column": "purpose", "measures": ["characters"]}],
+    "bins": [{"column": "age", "edges": [25.0, 40.0, 60.0]}, {"column": "income", "count": 4}],
+    "select": {"minimum_variance": 0.0, "maximum_correlation": 0.999},
+}
 
 
 def declared(**parts: Any) -> dict[str, Any]:

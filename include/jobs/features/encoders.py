@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from jobs.features.columns import Coded, FeatureError, Flags, Vector
 
@@ -27,6 +29,11 @@ class Training:
     positives: Flags
     weights: Vector  # what each row counts for
     keys: Sequence[str]  # rows of one key are copies of each other
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.uint64]:
+        """A number for each row, which follows from its key alone and is spread evenly."""
+        return np.array([_number(f"fold:{key}") for key in self.keys], dtype=np.uint64)
 
 
 class Encoder(Protocol):
@@ -145,7 +152,7 @@ class Target:
     def cross_fitted(cls, texts: Coded, options: Mapping[str, Any], training: Training) -> Vector:
         """The feature of the training rows themselves."""
         folds = int(options["folds"])
-        fold = np.array([_bucket(f"fold:{key}", folds) for key in training.keys])
+        fold = training.places % folds
         made = np.empty(len(fold))
         for each in range(folds):
             rates, _ = cls._rates(texts, options["smoothing"], training, fold != each)
@@ -192,8 +199,12 @@ class Hash:
 
 
 def _bucket(text: str, buckets: int) -> int:
-    """A place from 0 on, spread evenly, the same on every machine (Python's own hash is not)."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % buckets
+    return _number(text) % buckets
+
+
+def _number(text: str) -> int:
+    """Spread evenly over 64 bits, the same on every machine (Python's own hash is not)."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 ENCODERS: Mapping[str, Any] = {each.kind: each for each in (OneHot, Ordinal, Target, Hash)}

@@ -163,9 +163,8 @@ def one_column_auc(values: Matrix | Vector, positives: Flags) -> float:
     The area under the ROC curve: the share of pairs of a positive and a negative row in the right order,
     pairs with equal values counted half.
     """
-    _, places = np.unique(values, return_inverse=True)
-    hits = np.bincount(places, positives)
-    misses = np.bincount(places) - hits
-    below = np.cumsum(misses) - misses
-    area = float((hits * (below + misses / 2)).sum() / (hits.sum() * misses.sum()))
+    hits, misses = np.sort(values[positives]), np.sort(values[~positives])
+    below = np.searchsorted(misses, hits, side="left").sum(dtype=np.float64)
+    up_to = np.searchsorted(misses, hits, side="right").sum(dtype=np.float64)
+    area = float((below + up_to) / 2 / (len(hits) * len(misses)))
     return max(area, 1 - area)

@@ -23,6 +23,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def evaluate(job: Job) -> None:
         assemble(archive, job.inputs("model", "model.tar.gz")[0], transformer, serving)
         pack(archive, job.output("serving") / "model.tar.gz")
         say("assembled the serving archive")
-        records = rows.select([column["name"] for column in document["inputs"]]).to_pylist()
+        records = as_sent(rows.select([column["name"] for column in document["inputs"]]))
         scores = serve(archive, records, Path(room))
 
     keys = [str(key) for key in rows.column(data["key"] or ROW_ID).to_pylist()]
@@ -135,6 +136,17 @@ def pack(folder: Path, target: Path) -> None:
             content = path.read_bytes()
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
+
+
+def as_sent(rows: pa.Table) -> list[dict[str, Any]]:
+    """The rows as a client sends them: JSON has no times, so they are ISO 8601 texts."""
+    return [
+        {
+            name: value.isoformat() if isinstance(value, date) else value  # a datetime is a date
+            for name, value in row.items()
+        }
+        for row in rows.to_pylist()
+    ]
 
 
 def serve(archive: Path, records: Sequence[Mapping[str, Any]], room: Path) -> list[float]:

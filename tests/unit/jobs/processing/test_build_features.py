@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from copy import deepcopy
 from pathlib import Path
@@ -12,10 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from jobs.features.split import SPLITS, assign
 from jobs.features.transformer import FeatureTransformer
-from tests.support.features import PROFILE, SPLIT, declared
+from jobs.inference.inference import _frame as records_frame
+from jobs.inference.inference import input_fn
+from jobs.processing.evaluate import as_sent
+from tests.support.features import EVERY_WAY, PROFILE, SPLIT, declared
 from tests.support.processing_job import ProcessingJob
 
 
@@ -262,3 +268,115 @@ def test_the_order_of_the_rows_changes_nothing(
         parts = [job.output(split) / "part-00000.csv" for split in ("train", "validation")]
         made.append([part.read_bytes() for part in parts])
     assert made[0] == made[1]
+
+
+def test_only_training_rows_are_learned_from(
+    tmp_path: Path, loan_config: dict[str, Any], loan_curated: Path
+) -> None:
+    """Planted: every other row tells its label in every column. Nothing that was learned may notice."""
+    config = {**loan_config, "features": declared(**EVERY_WAY)}
+    table = pq.read_table(loan_curated)
+    rows = table.to_pandas()
+    split = assign(rows["application_id"], SPLIT)
+    others = pd.Series(split != "train")
+    told = rows["approved"] == 1
+    for name in ("income", "loan_amount", "existing_debt", "credit_history_years"):
+        rows[name] = rows[name].mask(others, told.map({True: 1e6, False: 0.0}))
+    rows["purpose"] = rows["purpose"].mask(others, told.map({True: "yes", False: "no"}))
+    planted = tmp_path / "planted.parquet"
+    pq.write_table(pa.Table.from_pandas(rows, table.schema, preserve_index=False), planted)
+    clean = build(tmp_path / "clean", config, loan_curated)
+    leaky = build(tmp_path / "leaky", config, planted)
+    for name in ("train/part-00000.csv", "transformer/transformer.json"):
+        assert leaky.output(name).read_bytes() == clean.output(name).read_bytes()
+    validation = "validation/part-00000.csv"
+    assert leaky.output(validation).read_bytes() != clean.output(validation).read_bytes()
+    said = [alert["says"] for alert in leaky.json("report/features.json")["alerts"]]
+    assert any("validation rows have a region&purpose that no training row had" in line for line in said)
+
+
+def test_training_batch_and_endpoint_see_the_same_numbers_to_the_last_bit(
+    tmp_path: Path, loan_config: dict[str, Any], loan_curated: Path
+) -> None:
+    """The validation rows as XGBoost reads them, all at once, and one by one as requests of either kind."""
+    config = {**loan_config, "features": declared(**EVERY_WAY)}
+    job = build(tmp_path, config, loan_curated)
+    transformer = FeatureTransformer.from_json((job.output("transformer") / "transformer.json").read_text())
+    rows = pq.read_table(loan_curated).sort_by("application_id")
+    validation = rows.filter(pa.array(assign(rows["application_id"].to_pandas(), SPLIT) == "validation"))
+    trained = matrix(job, "validation")[:, 1:]
+    assert trained.shape[1] > 25
+    assert transformer.transform(validation.to_pandas()).tobytes() == trained.tobytes()
+    records = as_sent(validation.select(transformer.inputs))
+    for place in range(0, len(records), 10):
+        record = records[place]
+        line = io.StringIO()
+        csv.writer(line).writerow(["" if value is None else value for value in record.values()])
+        for body, kind in ((json.dumps(record), "application/json"), (line.getvalue(), "text/csv")):
+            frame = records_frame(input_fn(body, kind), transformer.inputs)
+            assert transformer.transform(frame).tobytes() == trained[place].tobytes(), kind
+
+
+def test_the_report_tells_each_feature_before_and_after(
+    tmp_path: Path, loan_config: dict[str, Any], loan_curated: Path
+) -> None:
+    config = {**loan_config, "features": declared(**EVERY_WAY)}
+    job = build(tmp_path, config, loan_curated)
+    report, train = job.json("report/features.json"), raw(job, config, loan_curated)["train"]
+    entries = {entry["name"]: entry for entry in report["features"]}
+    income = entries["income"]["before"]
+    assert income["rows"] == len(train)
+    assert income["missing"] == int(train["income"].isna().sum())
+    assert income["mean"] == pytest.approx(train["income"].mean())
+    assert sum(place["rows"] for place in income["bins"]) == int(train["income"].notna().sum())
+    purposes = {each["value"]: each["rows"] for each in entries["purpose"]["before"]["values"]}
+    assert purposes == train["purpose"].value_counts().to_dict()
+    made = matrix(job, "train")[:, 1:]
+    told = [after for entry in report["features"] for after in entry["after"]]
+    assert sorted(after["name"] for after in told) == sorted(report["columns"])
+    for after in told:
+        column = made[:, report["columns"].index(after["name"])].astype(float)
+        assert after["mean"] == pytest.approx(column.mean(), abs=1e-9)
+        assert (after["minimum"], after["maximum"]) == (column.min(), column.max())
+    assert report["made"] == len(report["columns"]) + len(report["left_out"])
+    assert all(step["rows_in"] >= step["rows_out"] > 0 for step in report["steps"])
+
+
+def test_a_column_that_has_seen_the_label_is_told(tmp_path: Path):
+    """Of 200 rows, 98 in 100 have a pay that follows the label; oracle: scikit-learn."""
+    rows = [(f"k{index}", float(index % 2) + (index % 50 == 0), index % 2) for index in range(200)]
+    curated = tmp_path / "part-00000.parquet"
+    pq.write_table(small(rows), curated)
+    job = ProcessingJob(tmp_path / "ml", changed("features", numeric=[{"column": "pay"}]))
+    job.give("curated", curated)
+    assert job.run("build_features.py").returncode == 0
+    alert = next(each for each in job.json("report/features.json")["alerts"] if each["kind"] == "leakage")
+    train = matrix(job, "train")
+    assert alert["columns"] == ["pay"]
+    assert alert["value"] == pytest.approx(roc_auc_score(train[:, 0], train[:, 1]))
+
+
+def test_rows_may_be_split_by_time(tmp_path: Path, loan_config: dict[str, Any], loan_curated: Path):
+    features = {**loan_config["features"], "split": {**SPLIT, "time": "applied_at"}}
+    job = build(tmp_path, {**loan_config, "features": features}, loan_curated)
+    held_out = pq.read_table(job.output("test")).column("applied_at").to_pandas()
+    times = pq.read_table(loan_curated).column("applied_at").to_pandas().sort_values(ignore_index=True)
+    assert held_out.min() == times[len(times) - len(held_out)]
+    assert len(held_out) / len(times) == pytest.approx(0.15, abs=0.01)
+
+
+def test_all_rows_of_an_entity_are_in_one_split(
+    tmp_path: Path, loan_config: dict[str, Any], loan_curated: Path
+):
+    """Applications of one customer: the key differs, the entity does not."""
+    table = pq.read_table(loan_curated)
+    customers = pa.array([f"c{place % 900}" for place in range(table.num_rows)])
+    file = tmp_path / "customers.parquet"
+    pq.write_table(table.append_column("customer", customers), file)
+    config = {**loan_config, "feature_store": {"entity": "customer"}}
+    job = build(tmp_path / "job", config, file)
+    held_out = set(pq.read_table(job.output("test")).column("customer").to_pylist())
+    assert 90 < len(held_out) < 180
+    assert pq.read_table(job.output("test")).num_rows == sum(
+        customer in held_out for customer in customers.to_pylist()
+    )

@@ -1,0 +1,81 @@
+"""What is told of the features agrees with other libraries and with arithmetic by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from jobs.features import summary
+from tests.support.features import ALERTS, declared, fit
+
+DRAW = np.random.default_rng(8)
+LABEL = DRAW.random(500) < 0.3
+TRAIN = pd.DataFrame(
+    {
+        "pay": DRAW.normal(0, 1, 500),
+        "still": 1.0,
+        "town": DRAW.choice(["Bonn", "Kiel", "Ulm"], 500, p=[0.6, 0.3, 0.1]),
+    }
+).assign(twin=lambda rows: 2 * rows["pay"] + DRAW.normal(0, 0.1, 500), leak=LABEL + DRAW.normal(0, 0.1, 500))
+TYPES = {**dict.fromkeys(TRAIN, "number"), "town": "string"}
+ASKED = declared(numeric=["pay", "still", "twin", "leak"], categorical=["town"])
+
+
+VALUES = [DRAW.normal(size=500), DRAW.integers(0, 4, 500), -1.0 * LABEL, np.zeros(500)]
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_the_auc_of_one_column_is_scikit_learns(values: np.ndarray):
+    area = roc_auc_score(LABEL, values)
+    assert summary.one_column_auc(values, LABEL) == pytest.approx(max(area, 1 - area), abs=1e-12)
+
+
+def test_alerts_name_leak_likeness_constant_unseen_and_many_columns():
+    learned = fit(TRAIN, ASKED, TYPES, LABEL)
+    others = {"validation": pd.DataFrame({"town": ["Jena", "Bonn", None, "Jena"]})}
+    found = summary.alerts(learned, LABEL, others, TYPES, {**ALERTS, "categories": 2})
+    told = {alert["kind"]: alert for alert in found}
+    assert [alert["kind"] for alert in found] == [
+        "leakage",
+        "correlation",
+        "constant",
+        "unseen",
+        "categories",
+    ]
+    assert told["leakage"]["columns"] == ["leak"]
+    assert told["leakage"]["value"] == pytest.approx(roc_auc_score(LABEL, TRAIN["leak"]))
+    assert told["correlation"]["columns"] == ["pay", "twin"]
+    correlation = np.corrcoef(TRAIN["pay"], TRAIN["twin"])[0, 1]
+    assert told["correlation"]["value"] == pytest.approx(correlation, abs=1e-6)
+    assert told["constant"]["columns"] == ["still"]
+    assert told["unseen"]["says"] == "2 validation rows have a town that no training row had"
+    assert told["unseen"]["value"] == 0.5
+    assert told["categories"]["value"] == 3
+
+
+def test_nothing_is_said_of_features_that_are_in_order():
+    asked = declared(numeric=["pay"], categorical=["town"])
+    learned = fit(TRAIN, asked, TYPES, LABEL)
+    assert summary.alerts(learned, LABEL, {"test": TRAIN}, TYPES, ALERTS) == []
+
+
+def test_rare_values_are_counted_together():
+    rows = pd.DataFrame({"town": [f"t{number:02}" for number in range(30) for _ in range(number + 1)]})
+    learned = fit(rows, declared(categorical=["town"]), {"town": "string"})
+    (entry,) = summary.described(learned, rows, {"town": "string"}, 20)
+    before = entry["before"]
+    assert before["distinct"] == 30
+    assert [each["value"] for each in before["values"]] == [f"t{number:02}" for number in range(29, 9, -1)]
+    assert before["others"] == sum(range(1, 11))
+
+
+def test_a_histogram_holds_every_value():
+    learned = fit(TRAIN, ASKED, TYPES, LABEL)
+    entries = {entry["name"]: entry for entry in summary.described(learned, TRAIN, TYPES, 20)}
+    counts, _ = np.histogram(TRAIN["pay"], 20)
+    assert [place["rows"] for place in entries["pay"]["before"]["bins"]] == counts.tolist()
+    assert "bins" not in entries["still"]["before"]
+    assert "bins" not in entries["town"]["after"][0]  # zeros and ones: the mean says it all
+    assert entries["town"]["after"][0]["mean"] == pytest.approx((TRAIN["town"] == "Bonn").mean())
