@@ -371,6 +371,8 @@ class Product(Part):
     @classmethod
     def _pair(cls, value: object) -> object:
         """Two names alone stand for their product."""
+        if isinstance(value, dict) and "product" not in value:
+            raise ValueError("[a, b], which is a product, or an item with `ratio` or `cross`")
         return {"product": value} if isinstance(value, list) else value
 
 
@@ -387,14 +389,17 @@ class CrossFeature(CategoricalOptions):
 
 
 def _interaction(value: object) -> str:
-    keys = value if isinstance(value, dict) else {}
-    return next((kind for kind in ("ratio", "cross") if kind in keys or hasattr(value, kind)), "product")
+    """Which one an item is, by the key that it has. In parentheses, so that no key of a file is the same."""
+    for kind in ("ratio", "cross"):
+        if (isinstance(value, dict) and kind in value) or hasattr(value, kind):
+            return f"({kind})"
+    return "(product)"
 
 
 Interaction = Annotated[
-    Annotated[Product, Tag("product")]
-    | Annotated[RatioFeature, Tag("ratio")]
-    | Annotated[CrossFeature, Tag("cross")],
+    Annotated[Product, Tag("(product)")]
+    | Annotated[RatioFeature, Tag("(ratio)")]
+    | Annotated[CrossFeature, Tag("(cross)")],
     Discriminator(_interaction),
 ]
 

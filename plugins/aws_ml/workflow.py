@@ -162,9 +162,9 @@ def model_problems(error: ValidationError, data: Mapping[str, Any]) -> list[Prob
     problems = []
     for path, details in grouped.items():
         detail = details[0]
-        model, info = described(path)
+        models, info = described(path)
         if detail["type"] == "extra_forbidden":
-            keys = list(model.model_fields) if model else []
+            keys = list(dict.fromkeys(name for model in models for name in model.model_fields))
             says = f"unknown key; allowed: {one_of(keys, path[-1])}"
         elif detail["type"] == "missing":
             says = "missing; it has to be given"
@@ -172,7 +172,8 @@ def model_problems(error: ValidationError, data: Mapping[str, Any]) -> list[Prob
             says = found(detail["input"], info)
         else:
             wanted = dict.fromkeys(
-                re.sub(r"^(Input|String|List) should (be|have) ", "", each["msg"]) for each in details
+                re.sub(r"^(Value error, |(Input|String|List) should (be|have) )", "", each["msg"])
+                for each in details
             )
             says = found(detail["input"], " or ".join(wanted))
         problems.append(Problem(path, says))
@@ -183,6 +184,8 @@ def written_path(loc: Sequence[str | int], data: Any, kind: str) -> KeyPath:
     """The part of pydantic's location that is in the file; the rest names members of a union."""
     path: list[str | int] = []
     for key in loc:
+        if str(key).startswith("("):  # a tag of aws_ml.schema
+            continue
         inside = (isinstance(data, dict) and key in data) or (
             isinstance(data, list) and isinstance(key, int) and key < len(data)
         )
@@ -193,24 +196,23 @@ def written_path(loc: Sequence[str | int], data: Any, kind: str) -> KeyPath:
     return tuple(path)
 
 
-def described(path: KeyPath) -> tuple[type[Part] | None, str | None]:
-    """The model that holds the last key of a path, and that key's description in words."""
-    holder: type[Part] | None = None
+def described(path: KeyPath) -> tuple[list[type[Part]], str | None]:
+    """The models of which one holds the last key of a path, and that key's description in words."""
+    holders: list[type[Part]] = []
     kind: Any = Workflow
     words: str | None = None
     for key in path:
-        holder, words = None, None
-        models = [
+        words = None
+        holders = [
             option for option in unfolded(kind) if isinstance(option, type) and issubclass(option, Part)
         ]
-        if models:
-            holder = models[0]
-            info = holder.model_fields.get(str(key))
+        if holders:
+            info = next((each.model_fields[key] for each in holders if key in each.model_fields), None)
             kind, words = (info.annotation, info.description) if info else (Any, None)
         else:
             inner = [option for option in unfolded(kind) if get_origin(option) in (list, dict)]
             kind = get_args(inner[0])[-1] if inner else Any
-    return holder, words
+    return holders, words
 
 
 def unfolded(kind: Any) -> list[Any]:
