@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType
 
 from launcher import airflow_setup, bench, processes, timing
@@ -214,12 +215,18 @@ def check(choices: Choices) -> int:
     pytest = ["-m", "pytest", "-q"]
     # A file's tests share what they have started, so they stay together.
     both_cores = ["-n", "2", "--dist", "loadfile"]
-    steps = {
+    # These are of one core each, and none waits for another.
+    static = {
         "lint": [airflow, "-m", "ruff", "check", "."],
         "format": [airflow, "-m", "ruff", "format", "--check", "."],
         "types (Airflow's side)": [airflow, "-m", "mypy", *airflow_code],
-        "types (jobs' side)": [airflow, "-m", "mypy", "--python-executable", jobs, *jobs_code],
+        "types (jobs' side)": [
+            *(airflow, "-m", "mypy", "--python-executable", jobs),
+            *("--cache-dir", ".mypy_cache/jobs", *jobs_code),
+        ],
         "import rules": [str(choices.layout.airflow_python.with_name("lint-imports"))],
+    }
+    tests = {
         "tests (jobs' side)": [jobs, *pytest, *both_cores, *jobs_tests],
         "tests (Airflow's side)": [
             airflow,
@@ -227,16 +234,38 @@ def check(choices: Choices) -> int:
             *both_cores,
             *(f"--ignore={folder}" for folder in (*jobs_tests, *outside_tests)),
         ],
-        # Each starts a whole Airflow, which wants both cores for itself.
-        "tests (from the outside)": [airflow, *pytest, *outside_tests],
+        # Each process starts a whole Airflow of its own, which waits more than it works.
+        "tests (from the outside)": [airflow, *pytest, *both_cores, *outside_tests],
     }
-    failed = []
-    for name, command in steps.items():
+    failed = side_by_side(static, choices.layout.root, source)
+    for name, command in tests.items():
         print(f"\n== {name}", flush=True)
         if subprocess.run(command, cwd=choices.layout.root, env=source, check=False).returncode != 0:
             failed.append(name)
     print("\nAll is well." if not failed else f"\nNot right: {', '.join(failed)}.")
     return 1 if failed else 0
+
+
+def side_by_side(steps: Mapping[str, list[str]], folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """Run all commands at once, print what each said in their order, and return those that failed."""
+    running = {
+        name: subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for name, command in steps.items()
+    }
+    failed = []
+    for name, process in running.items():
+        said, _ = process.communicate()
+        print(f"\n== {name}\n{said.rstrip()}", flush=True)
+        if process.returncode != 0:
+            failed.append(name)
+    return failed
 
 
 def _stop(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from launcher.problem import Problem, disk_trouble
-from launcher.session import airflow_env, exports
+from launcher.session import airflow_env, exports, side_by_side
 from launcher.settings import ROOT, Choices, Layout
 
 # What the first program does before it becomes the second, plus a Ctrl-C that comes at once.
@@ -65,3 +65,25 @@ def test_trouble_with_the_disk_is_a_sentence_and_other_errors_are_not_hidden() -
     assert full == "The disk is full; free some space and try again. (/state/log)"
     assert "read-only" in str(disk_trouble(OSError(errno.EROFS, "Read-only file system")))
     assert disk_trouble(OSError(errno.ECONNREFUSED, "Connection refused")) is None
+
+
+def test_checks_run_side_by_side_and_the_failed_ones_are_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each waits for the other's file: one after the other, the first would never end."""
+    program = """
+import pathlib, sys, time
+mine, other, code = sys.argv[1:]
+pathlib.Path(mine).touch()
+until = time.monotonic() + 60
+while not pathlib.Path(other).exists() and time.monotonic() < until:
+    time.sleep(0.01)
+print("met" if pathlib.Path(other).exists() else "alone")
+sys.exit(int(code))
+"""
+    steps = {
+        name: [sys.executable, "-c", program, mine, other, code]
+        for name, mine, other, code in (("first", "a", "b", "0"), ("second", "b", "a", "3"))
+    }
+    assert side_by_side(steps, tmp_path, os.environ) == ["second"]
+    assert capfd.readouterr().out == "\n== first\nmet\n\n== second\nmet\n"
