@@ -100,6 +100,7 @@ def summarize(
     print()
     _cleaning(reports.read("ingest_analyze/cleaning.json"))
     _decision(reports.read("ingest_analyze/decision.json"))
+    _features(reports.read("prepare_transform/features.json"))
     _evaluation(reports.read("train_tune/evaluation/evaluation.json"))
     answered = _deployment(reports.read("deploy_manage/deployment.json"))
     print(f"reports       {reports.folder}   (in S3: {reports.uri})")
@@ -154,6 +155,17 @@ def _bounds(minimum: float | None, maximum: float | None) -> str:
     if minimum is None:
         return f"at most {maximum:g}"
     return f"at least {minimum:g}" if maximum is None else f"{minimum:g} to {maximum:g}"
+
+
+def _features(report: dict[str, Any] | None) -> None:
+    """What the model sees, and what looks wrong about it."""
+    if not report:
+        return
+    left = f", {len(report['left_out'])} left out" if report["left_out"] else ""
+    rows = ", ".join(f"{name} {split['rows']}" for name, split in report["splits"].items())
+    print(f"features      {len(report['columns'])} of {len(report['inputs'])} columns{left}; rows: {rows}")
+    for alert in report["alerts"]:
+        print(f"              look at this: {alert['says']}")
 
 
 def _evaluation(report: dict[str, Any] | None) -> None:

@@ -22,9 +22,12 @@ SPLITS = ("train", "validation", "test")
 class CheckFeaturesOperator(AwsBaseOperator[S3Hook]):
     """Check what the feature job says it made: no row lost, no split empty or of one class, no column twice.
 
+    What the job found worth a look, such as a column that tells the label by itself, is logged as a warning.
+
     :param bucket: bucket of the report (templated)
     :param key: key of `features.json` (templated)
-    :return: ``{"rows": {split: rows}, "columns": count, "weighted", "transformer_digest"}``
+    :return: ``{"rows": {split: rows}, "columns": count, "weighted", "transformer_digest",
+        "alerts": [sentence]}``
     """
 
     aws_hook_class = S3Hook
@@ -46,11 +49,14 @@ class CheckFeaturesOperator(AwsBaseOperator[S3Hook]):
                 "columns": len(report["columns"]),
                 "weighted": bool(report["weighted"]),
                 "transformer_digest": report["transformer_digest"],
+                "alerts": [alert["says"] for alert in report["alerts"]],
             }
         except (KeyError, TypeError) as error:
             raise AirflowFailException(str(ReportInvalid(f"{uri}: {error!r}"))) from error
         if found:
             raise AirflowFailException(str(FeaturesInvalid("\n".join([*found, f"All: {uri}"]))))
+        for says in small["alerts"]:
+            self.log.warning("Look at this: %s", says)
         return small
 
 

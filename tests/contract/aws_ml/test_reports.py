@@ -130,6 +130,7 @@ FEATURES = {
     "columns": ["a", "b"],
     "weighted": False,
     "transformer_digest": "d1",
+    "alerts": [],
 }
 
 
@@ -139,10 +140,10 @@ class TestCheckFeatures:
         return operator.execute(TaskInstance().context())
 
     def test_good_datasets_pass_with_their_numbers(self, aws: StandIn, key: str) -> None:
-        put(aws, key, FEATURES)
+        put(aws, key, FEATURES | {"alerts": [{"kind": "constant", "says": "b is the same in every row"}]})
         rows = {"train": 10, "validation": 10, "test": 10}
         small = {"rows": rows, "columns": 2, "weighted": False, "transformer_digest": "d1"}
-        assert self.check(key) == small
+        assert self.check(key) == {**small, "alerts": ["b is the same in every row"]}
 
     def test_lost_rows_fail_for_good(self, aws: StandIn, key: str) -> None:
         put(aws, key, FEATURES | {"rows_in": 31})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from launcher.api import Airflow
-from launcher.summary import PAGE, Reports
+from launcher.summary import PAGE, Reports, _features
 
 TOKEN = "the token of the login"
 RUN = "manual__2026-01-15__2026-01-16T06:00:00+00:00"
@@ -80,3 +80,19 @@ def test_without_a_page_the_old_one_goes_and_a_sentence_comes(
     assert reports.found == ["ingest_analyze/bias/report.html"]
     assert not (tmp_path / PAGE).exists()
     assert "There is no report page: Airflow answered 404" in capsys.readouterr().out
+
+
+def test_features_are_told_with_what_looks_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    _features(
+        {
+            "columns": ["age", "income", "income.missing"],
+            "inputs": ["age", "income"],
+            "left_out": [{"name": "still", "reason": "variance 0, not above 0"}],
+            "splits": {"train": {"rows": 70}, "validation": {"rows": 20}, "test": {"rows": 10}},
+            "alerts": [{"says": "income alone tells the label with AUC 0.9900: has it seen the label?"}],
+        }
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "features      3 of 2 columns, 1 left out; rows: train 70, validation 20, test 10",
+        "              look at this: income alone tells the label with AUC 0.9900: has it seen the label?",
+    ]
