@@ -87,9 +87,13 @@ class World:
         table["TableInput"]["Name"] = "curated"
         self.glue.create_table(**table)
         self.storage = table["TableInput"]["StorageDescriptor"]
+        self.make_store()
+
+    def make_store(self) -> None:
+        """An offline store that the test writes by hand."""
         self.table = f"{self.name}_1768471200"
         self.store = OfflineStore(
-            aws,
+            self.aws,
             "local-ml",
             database="sagemaker_featurestore",
             table=self.table,

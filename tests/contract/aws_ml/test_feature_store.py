@@ -1,0 +1,233 @@
+"""A workflow's feature group on the stand-in: made, written by the job, awaited, joined, read online."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from aws_ml.exceptions import RemoteJobFailed
+from aws_ml.operators.feature_group import FeatureGroupOperator
+from aws_ml.operators.ingest_features import IngestFeaturesOperator
+from aws_ml.operators.publish_code import PublishCodeOperator
+from aws_ml.requests import feature_group, processing_job
+from aws_ml.sensors.offline_store import OfflineStoreSensor
+from tests.contract.aws_ml.conftest import ROLE, TaskInstance
+from tests.contract.aws_ml.test_point_in_time import DAY, NOON, World, loan, seconds, xcoms  # noqa: F401
+from tests.support.stand_in import StandIn
+from tests.unit.aws_ml.rendering import XCOMS
+
+
+class Kept(World):
+    """The same with the service's own feature group."""
+
+    def make_store(self) -> None:
+        self.table = ""  # known when the group is there
+
+    def render(self, value: Any, day: str = DAY) -> Any:
+        """With the role and the bucket that are there."""
+        text = json.dumps(super().render(value, day))
+        return json.loads(text.replace("arn:aws:iam::000000000000:role/aws-ml-workflow", ROLE))
+
+    def define(self, **changes: Any) -> dict[str, Any]:
+        told: dict[str, Any] = FeatureGroupOperator(
+            task_id="define_features",
+            config={**self.render(feature_group.create_feature_group(self.workflow)), **changes},
+            metadata=self.render(feature_group.update_feature_metadata(self.workflow)),
+            deferrable=False,
+        ).execute(TaskInstance().context())
+        XCOMS["define_features"] = told
+        self.table = told["table"]
+        return told
+
+    def ingest(self, day: str = DAY) -> dict[str, Any]:
+        """The job itself, in a process of its own, with the code that is published."""
+        task = TaskInstance()
+        XCOMS["publish_code"] = PublishCodeOperator(
+            task_id="publish_code",
+            bucket="local-ml",
+            prefix=self.workflow.paths.table("code"),
+            config=self.workflow.resolved(),
+        ).execute(task.context())
+        config = self.render(processing_job.ingest_features(self.workflow), day)
+        told: dict[str, Any] = IngestFeaturesOperator(
+            task_id="ingest_features",
+            config={**config, "ProcessingJobName": task.base_name},
+            bucket="local-ml",
+            report_key=self.render(self.workflow.paths.ingestion_report, day),
+            group_arn=XCOMS["define_features"]["arn"],
+            lineage=self.render(feature_group.lineage(self.workflow), day),
+            deferrable=False,
+        ).execute(task.context())
+        XCOMS["ingest_features"] = told
+        return told
+
+    def wait(self, day: str = DAY) -> Any:
+        told = XCOMS["ingest_features"]
+        sensor: OfflineStoreSensor = self.waiting(day=day, ended=told["ended"])
+        XCOMS["ingest_features"] = told
+        sensor.config = self.render(sensor.config, day)
+        return sensor.execute(TaskInstance().context())
+
+    def run(self, *rows: dict[str, Any], day: str = DAY) -> None:
+        """A day up to its join."""
+        self.accept(self.curated(*rows, day=day), day=day)
+        self.define()
+        self.ingest(day)
+
+    @property
+    def runtime(self) -> Any:
+        return self.aws.client("sagemaker-featurestore-runtime")
+
+    def put_record(self, **values: Any) -> None:
+        self.runtime.put_record(
+            FeatureGroupName=self.workflow.feature_group,
+            Record=[{"FeatureName": name, "ValueAsString": str(value)} for name, value in values.items()],
+        )
+
+    def online(self, entity: str) -> dict[str, str]:
+        answer = self.runtime.get_record(
+            FeatureGroupName=self.workflow.feature_group, RecordIdentifierValueAsString=entity
+        )
+        return {each["FeatureName"]: each["ValueAsString"] for each in answer.get("Record", [])}
+
+
+@pytest.fixture(scope="module")
+def furnished(aws: StandIn) -> StandIn:
+    aws.client("s3").create_bucket(Bucket="local-ml")
+    return aws
+
+
+@pytest.fixture
+def world(furnished: StandIn, tmp_path: Path) -> Kept:
+    return Kept(furnished, tmp_path)
+
+
+def test_a_group_is_made_described_and_found_in_the_catalog(world: Kept) -> None:
+    told = world.define()
+    assert (told["created"], told["added"], told["left"]) == (True, [], [])
+    table = world.glue.get_table(DatabaseName=told["database"], Name=told["table"])["Table"]
+    types = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert (types["customer"], types["at"], types["loans"], types["seen"]) == (
+        "string",
+        "double",
+        "bigint",
+        "string",
+    )
+    described = world.aws.client("sagemaker").describe_feature_metadata(
+        FeatureGroupName=told["name"], FeatureName="income"
+    )
+    assert described["Description"] == "From number column income."
+    assert {"Key": "owner", "Value": "o"} in described["Parameters"]
+    assert world.define()["created"] is False
+
+
+def test_a_group_evolves_and_refuses_what_it_cannot(world: Kept) -> None:
+    """A new feature is added; a changed type is refused with both types, and the group is as it was."""
+    world.define()
+    definitions = world.render(feature_group.create_feature_group(world.workflow))["FeatureDefinitions"]
+    told = world.define(FeatureDefinitions=[*definitions, {"FeatureName": "new", "FeatureType": "Integral"}])
+    assert (told["added"], told["left"]) == (["new"], [])
+    assert world.define()["left"] == ["new"]
+    changed = deepcopy(definitions)
+    changed[2]["FeatureType"] = "String"
+    changed.append({"FeatureName": "newer", "FeatureType": "String"})
+    with pytest.raises(AirflowFailException, match="its feature income is Fractional, wanted is String"):
+        world.define(FeatureDefinitions=changed)
+    group = world.aws.client("sagemaker").describe_feature_group(FeatureGroupName=told["name"])
+    assert "newer" not in [each["FeatureName"] for each in group["FeatureDefinitions"]]
+
+
+def test_a_day_from_the_curated_rows_to_the_joined_ones(world: Kept) -> None:
+    """What comes out of the store is what went in, to the last bit."""
+    rows = [
+        loan(
+            f"L{number}",
+            f"C{number}",
+            income=number / 3,
+            loans=number,
+            owner=number % 2 == 0,
+            seen=datetime.fromisoformat("2026-01-14T01:02:03.004"),
+            city=None if number % 5 == 0 else f"c{number}",
+        )
+        for number in range(60)
+    ]
+    world.run(*rows)
+    told = XCOMS["ingest_features"]
+    assert (told["records"], told["written"]) == (60, 60)
+    assert world.wait() == {"rows": {DAY: 120}}
+    joined = world.joined()
+    assert len(joined) == 60
+    by_loan = {row["loan"]: row for row in joined}
+    for row in rows:
+        found = by_loan[row["loan"]]
+        assert {name: found[name] for name in ("customer", "income", "loans", "owner", "city")} == {
+            name: row.get(name) for name in ("customer", "income", "loans", "owner", "city")
+        }
+        assert found["seen"].replace(tzinfo=None) == row["seen"]
+
+
+def test_the_same_day_twice_leaves_one_current_record_a_key(world: Kept) -> None:
+    rows = [loan(f"L{number}", f"C{number}", income=1.0) for number in range(30)]
+    world.run(*rows)
+    before = {f"C{number}": world.online(f"C{number}") for number in range(30)}
+    world.ingest()
+    assert world.wait() == {"rows": {DAY: 60}}
+    assert {entity: world.online(entity) for entity in before} == before
+    assert [row["income"] for row in world.joined()] == [1.0] * 30
+
+
+def test_the_group_says_what_was_written_last(world: Kept) -> None:
+    world.run(loan("A"))
+    arn, name = XCOMS["define_features"]["arn"], XCOMS["ingest_features"]["name"]
+    tags = {
+        tag["Key"]: tag["Value"] for tag in world.aws.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+    }
+    assert tags["workflow"] == world.name
+    assert tags["run_key"] == DAY
+    assert tags["ingest_job"] == name
+    assert tags["source"] == f"s3://local-ml/{world.name}/curated/dt={DAY}/"
+
+
+def test_a_backfilled_run_sees_only_what_was_known(world: Kept) -> None:
+    """A record that is late, one that corrects, one of the future, and a deletion afterwards."""
+    world.run(loan("A", "C1", income=1.0), loan("B", "C2", at=f"{DAY}T13:00:00", income=5.0))
+    world.put_record(customer="C1", at=NOON - 3600, income=0.5)  # late, and older than the row's own
+    world.put_record(customer="C1", at=seconds("2026-03-01T00:00"), income=9.0)
+    world.runtime.delete_record(
+        FeatureGroupName=world.workflow.feature_group,
+        RecordIdentifierValueAsString="C2",
+        EventTime=str(seconds("2026-03-01T00:00")),
+    )
+    assert world.online("C2") == {}
+    world.wait()
+    assert [row["income"] for row in world.joined()] == [1.0, 5.0]
+    march = "2026-03-02"
+    world.run(loan("C", "C1", at=f"{march}T08:00:00", income=7.0), day=march)
+    world.wait(march)
+    assert [row["income"] for row in world.joined(march)] == [7.0]
+
+
+def test_a_refused_day_writes_nothing_and_is_not_tried_again(world: Kept) -> None:
+    world.define()
+    world.curated(loan("A"), loan("B", "C2", at="2026-01-16T00:00:01"))
+    with pytest.raises(
+        RemoteJobFailed, match=r"Refused: 1 rows have a at in the future.*C2\. Nothing was written"
+    ):
+        world.ingest()
+    assert world.online("C1") == {}
+
+
+def test_a_group_of_another_schema_is_told_before_a_job_is_paid(world: Kept) -> None:
+    body = world.render(feature_group.create_feature_group(world.workflow))
+    for definition in body["FeatureDefinitions"]:
+        if definition["FeatureName"] == "at":
+            definition["FeatureType"] = "String"  # an event time in the other format
+    world.aws.client("sagemaker").create_feature_group(**body)
+    with pytest.raises(AirflowFailException, match="its feature at is String, wanted is Fractional"):
+        world.define()
