@@ -57,8 +57,13 @@ GRAPHS = {
         "stop_on_bias": set(),
     },
     "prepare_transform": {
-        "read_decision": {"build_features"},
-        "publish_code": {"build_features"},
+        "read_decision": {"register_accepted", "ingest_features"},
+        "publish_code": {"ingest_features"},
+        "register_accepted": {"wait_for_offline_store"},
+        "define_features": {"ingest_features"},
+        "ingest_features": {"wait_for_offline_store"},
+        "wait_for_offline_store": {"join_features"},
+        "join_features": {"build_features"},
         "build_features": {"check_features"},
         "check_features": set(),
     },
@@ -219,17 +224,6 @@ def test_no_task_retries_what_cannot_help(bag: DagBag, workflow: str, stage: str
         assert isinstance(task.retry_policy, OnlyIfItMayHelp), task.task_id
 
 
-WITH_A_STORE = {
-    "read_decision": {"register_accepted", "ingest_features"},
-    "publish_code": {"ingest_features"},
-    "register_accepted": {"wait_for_offline_store"},
-    "define_features": {"ingest_features"},
-    "ingest_features": {"wait_for_offline_store"},
-    "wait_for_offline_store": {"join_features"},
-    "join_features": {"build_features"},
-    "build_features": {"check_features"},
-    "check_features": set(),
-}
 WITHOUT_A_STORE = {
     "read_decision": {"build_features"},
     "publish_code": {"build_features"},
@@ -238,7 +232,9 @@ WITHOUT_A_STORE = {
 }
 
 
-@pytest.mark.parametrize(("enabled", "graph"), [(True, WITH_A_STORE), (False, WITHOUT_A_STORE)])
+@pytest.mark.parametrize(
+    ("enabled", "graph"), [(True, GRAPHS["prepare_transform"]), (False, WITHOUT_A_STORE)]
+)
 def test_features_are_joined_where_a_workflow_has_a_store(
     tmp_path: Path, enabled: bool, graph: dict[str, set[str]]
 ) -> None:

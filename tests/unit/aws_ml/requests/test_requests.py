@@ -147,16 +147,29 @@ def test_training_is_told_whether_the_second_column_is_a_weight(
     assert body["HyperParameters"]["csv_weights"] == expected
 
 
+@pytest.mark.parametrize(
+    ("enabled", "training", "curated"),
+    [
+        (
+            False,
+            "s3://local-ml/loan_approval/runs/2026-01-15/ingest_analyze/mitigation/data/",
+            "s3://local-ml/loan_approval/curated/dt=2026-01-15/",
+        ),
+        (True, XCOMS["join_features"]["training"], XCOMS["join_features"]["curated"]),
+    ],
+)
 def test_a_model_is_judged_by_the_curated_rows_whatever_it_learned_from(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, enabled: bool, training: str, curated: str
 ) -> None:
+    """As they are, or joined with their features."""
     mitigated = "s3://local-ml/loan_approval/runs/2026-01-15/ingest_analyze/mitigation/data/"
     monkeypatch.setitem(XCOMS, "read_decision", {"uri": mitigated})
-    workflow = LOADED["loan_approval"]
+    loaded = LOADED["loan_approval"]
+    store = loaded.feature_store.model_copy(update={"enabled": enabled})
+    workflow = loaded.model_copy(update={"feature_store": store})
     body = rendered(workflow, processing_job.build_features(workflow))
     read = {each["InputName"]: each["S3Input"]["S3Uri"] for each in body["ProcessingInputs"]}
-    assert read["training"] == mitigated
-    assert read["curated"] == "s3://local-ml/loan_approval/curated/dt=2026-01-15/"
+    assert (read["training"], read["curated"]) == (training, curated)
 
 
 def test_the_cleaning_job_is_told_where_to_read_and_write() -> None:
