@@ -181,6 +181,9 @@ def _deployment(report: dict[str, Any] | None) -> bool:
     records = report["records"]
     equal = sum(record["equal"] for record in records)
     print(f"endpoint      {report['endpoint']}: {equal} of {len(records)} answers are what was evaluated")
+    if by_entity := report.get("by_entity"):
+        same = sum(record["equal"] for record in by_entity)
+        print(f"              {same} of {len(by_entity)} asked again by their key alone are the same")
     if records:
         print(f"              asked     {json.dumps(records[0]['request'])}")
         print(f"              answered  {json.dumps(records[0]['response'])}")

@@ -218,12 +218,13 @@ class TestLoanApproval:
     def test_the_endpoint_answers_what_was_evaluated(
         self, stack: Stack, loan: Run, loan_bucket: Bucket
     ) -> None:
-        """Asked again from outside of any DAG, record by record."""
+        """Asked again from outside of any DAG, record by record and by the key alone."""
         deployment = loan_bucket.json(f"runs/{DAY}/deploy_manage/deployment.json")
-        assert len(deployment["records"]) == 5
-        assert all(record["equal"] for record in deployment["records"])
+        assert len(deployment["records"]) == len(deployment["by_entity"]) == 5
+        assert all(record["equal"] for record in deployment["records"] + deployment["by_entity"])
+        assert [list(record["request"]) for record in deployment["by_entity"]] == [["application_id"]] * 5
         runtime = client(stack, "sagemaker-runtime")
-        for record in deployment["records"]:
+        for record in deployment["records"] + deployment["by_entity"]:
             answer = runtime.invoke_endpoint(
                 EndpointName="loan-approval",
                 ContentType="application/json",
@@ -341,6 +342,7 @@ class TestCensusIncome:
         assert evaluation["metrics"]["auc"] >= 0.90
 
     def test_the_endpoint_answers_what_was_evaluated(self, stack: Stack, census: Run) -> None:
+        """Also by the key alone, which here is the row's file and line."""
         deployment = Bucket(stack, "census_income").json(f"runs/{DAY}/deploy_manage/deployment.json")
-        assert deployment["records"]
-        assert all(record["equal"] for record in deployment["records"])
+        assert len(deployment["records"]) == len(deployment["by_entity"]) == 5
+        assert all(record["equal"] for record in deployment["records"] + deployment["by_entity"])

@@ -19,6 +19,7 @@ from aws_ml.operators.endpoint_config import EndpointConfigOperator
 from aws_ml.operators.model import ModelOperator
 from aws_ml.operators.smoke_test import SmokeTestOperator
 from tests.contract.aws_ml.conftest import BUCKET, ROLE, SCIKIT_LEARN, TaskInstance, first_event
+from tests.support.feature_store import created, group_request, record
 from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -30,6 +31,9 @@ def input_fn(body, content_type): return json.loads(body)["records"]
 def predict_fn(records, model): return [dict(score=model + record["x"]) for record in records]
 def output_fn(predictions, accept): return json.dumps(dict(predictions=predictions)), accept
 """
+
+# The same, which knows two entities by their name alone.
+ENTITIES = INFERENCE.replace('record["x"]', 'record.get("x", {{"a": 0.25, "b": 0.5}}.get(record.get("id")))')
 
 
 def archive(aws: StandIn, key: str, program: str) -> str:
@@ -91,9 +95,9 @@ def deploy(name: str, config: str, task: TaskInstance | None = None) -> Any:
     return operator(name, config).execute((task or TaskInstance()).context())
 
 
-def serve(aws: StandIn, name: str, score: float) -> str:
+def serve(aws: StandIn, name: str, score: float, program: str = INFERENCE) -> str:
     """Deploy an endpoint that answers `score` + x; the configuration's name."""
-    uri = archive(aws, f"{name}/{score}.tar.gz", INFERENCE.format(score=score))
+    uri = archive(aws, f"{name}/{score}.tar.gz", program.format(score=score))
     config = make_config(name, make_model(name, uri))["name"]
     deploy(name, config)
     return config
@@ -223,7 +227,7 @@ class TestDeploy:
         assert served(aws, name) == ("InService", config)
 
 
-def smoke(name: str, records: str) -> dict[str, Any]:
+def smoke(name: str, records: str, **arguments: Any) -> dict[str, Any]:
     result: dict[str, Any] = SmokeTestOperator(
         task_id="smoke",
         bucket=BUCKET,
@@ -232,6 +236,7 @@ def smoke(name: str, records: str) -> dict[str, Any]:
         deployment_key=f"{name}/deployment.json",
         config_name="config",
         model_name="model",
+        **arguments,
     ).execute(TaskInstance().context())
     return result
 
@@ -239,7 +244,7 @@ def smoke(name: str, records: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def endpoint(aws: StandIn) -> str:
     name = f"endpoint-{uuid.uuid4().hex[:8]}"
-    serve(aws, name, 0.5)
+    serve(aws, name, 0.5, ENTITIES)
     return name
 
 
@@ -287,3 +292,68 @@ class TestSmoke:
             smoke(endpoint, self.put(aws, []))
         with pytest.raises(ReportMissing):
             smoke(endpoint, "nothing.json")
+
+
+class TestSmokeByEntity:
+    """The endpoint under test knows `a` with x = 0.25 and `b` with x = 0.5, and adds 0.5."""
+
+    AS_OF = 1_768_521_600
+
+    @pytest.fixture
+    def group(self, aws: StandIn) -> str:
+        """An online feature group of entities."""
+        name = f"g{uuid.uuid4().hex[:8]}"
+        definitions = [("id", "String"), ("at", "Fractional"), ("x", "Fractional")]
+        request = group_request(
+            name,
+            RecordIdentifierFeatureName="id",
+            EventTimeFeatureName="at",
+            FeatureDefinitions=[{"FeatureName": each, "FeatureType": kind} for each, kind in definitions],
+        )
+        created(aws, request)
+        return name
+
+    def put(self, aws: StandIn, group: str, entity: str, at: float) -> None:
+        aws.client("sagemaker-featurestore-runtime").put_record(
+            FeatureGroupName=group, Record=record(id=entity, at=at, x=0.25)
+        )
+
+    def smoke(self, aws: StandIn, endpoint: str, group: str, **xs: float) -> dict[str, Any]:
+        wanted = [
+            {"key": entity, "entity": {"id": entity}, "record": {"x": x}, "score": 0.5 + x}
+            for entity, x in xs.items()
+        ]
+        return smoke(
+            endpoint,
+            TestSmoke().put(aws, wanted),
+            online_store={"group": group, "event_time": "at"},
+            as_of=str(self.AS_OF),
+        )
+
+    def test_it_answers_the_same_for_an_entity_alone(self, aws: StandIn, endpoint: str, group: str) -> None:
+        self.put(aws, group, "a", self.AS_OF)
+        self.put(aws, group, "b", self.AS_OF - 1)
+        assert self.smoke(aws, endpoint, group, a=0.25, b=0.5)["by_entity"] == 2
+        asked = TestSmoke().report(aws, endpoint)["by_entity"]
+        assert [(each["request"], each["score"], each["equal"]) for each in asked] == [
+            ({"id": "a"}, 0.75, True),
+            ({"id": "b"}, 1.0, True),
+        ]
+
+    def test_another_answer_for_an_entity_fails_with_both_numbers(
+        self, aws: StandIn, endpoint: str, group: str
+    ) -> None:
+        """By the record it answers as evaluated, by the entity it does not."""
+        self.put(aws, group, "b", self.AS_OF)
+        with pytest.raises(EndpointAnswersWrongly, match=r"record b: 1\.0, evaluated as 0\.625"):
+            self.smoke(aws, endpoint, group, b=0.125)
+        report = TestSmoke().report(aws, endpoint)
+        assert [report[part][0]["equal"] for part in ("records", "by_entity")] == [True, False]
+
+    def test_who_has_newer_features_or_none_is_not_asked_for(
+        self, aws: StandIn, endpoint: str, group: str
+    ) -> None:
+        """A run of an earlier day cannot know them."""
+        self.put(aws, group, "a", self.AS_OF + 1)
+        told = self.smoke(aws, endpoint, group, a=0.125, b=0.125)
+        assert (told["records"], told["by_entity"]) == (2, 0)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from launcher.api import Airflow
-from launcher.summary import PAGE, Reports, _features
+from launcher.summary import PAGE, Reports, _deployment, _features
 
 TOKEN = "the token of the login"
 RUN = "manual__2026-01-15__2026-01-16T06:00:00+00:00"
@@ -96,3 +96,18 @@ def test_features_are_told_with_what_looks_wrong(capsys: pytest.CaptureFixture[s
         "features      3 of 2 columns, 1 left out; rows: train 70, validation 20, test 10",
         "              look at this: income alone tells the label with AUC 0.9900: has it seen the label?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("by_entity", "said"),
+    [([True, False], "1 of 2 asked again by their key alone are the same"), ([], None)],
+)
+def test_answers_by_key_are_told_where_features_are_online(
+    capsys: pytest.CaptureFixture[str], by_entity: list[bool], said: str | None
+) -> None:
+    answer = {"request": {"x": 1}, "response": {"score": 0.5}, "equal": True}
+    report = {"endpoint": "e", "records": [answer], "by_entity": [{"equal": each} for each in by_entity]}
+    assert _deployment(report)
+    out = capsys.readouterr().out
+    assert "1 of 1 answers are what was evaluated" in out
+    assert (said in out) if said else ("by their key" not in out)
