@@ -26,7 +26,7 @@ from aws_ml.operators.endpoint_config import EndpointConfigOperator
 from aws_ml.operators.model import ModelOperator
 from aws_ml.operators.smoke_test import SmokeTestOperator
 from aws_ml.requests import endpoint, endpoint_config, model
-from aws_ml.run import AS_OF, BUCKET, from_task
+from aws_ml.run import BUCKET, from_task
 from aws_ml.workflow import Workflow, workflows
 
 
@@ -49,7 +49,6 @@ def deploy_manage(workflow: Workflow) -> DAG:
             config_name=from_task("create_endpoint_config", "name"),
             model_name=from_task("create_model", "name"),
             online_store=workflow.online_store(),
-            as_of=AS_OF,
             outlets=[asset(workflow, "endpoint")],
         )
 

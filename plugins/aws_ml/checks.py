@@ -24,6 +24,7 @@ RESERVED_COLUMNS = {
     "dt": "the partition's date",
     "row_id": "the row's file and line, where a workflow has no key",
     "sample_weight": "what the mitigation job says a row counts for",
+    "feature_time": "since when the features joined with a row hold",
 }
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from aws_ml.workflow import load_workflows
@@ -24,10 +25,11 @@ from launcher.landing import client, land
 from launcher.settings import ROOT, Choices
 from launcher.stack import Stack
 from sample_data.loan_applications import truth
+from tests.e2e.partition import Partition
 
 DAY = "2026-01-15"
 DRIFTED = "2026-02-10"
-BACKFILLED = ("2026-01-17", "2026-01-18")
+BACKFILLED = ("2026-01-17", "2026-01-18", "2026-01-19")
 ADULT = ROOT.parent / "shared" / "data" / "adult.csv"
 # What AWS's own Clarify container published for this data, see the workflow file.
 PUBLISHED = {
@@ -62,6 +64,15 @@ class Bucket:
 
     def json(self, key: str) -> Any:
         return json.loads(self.bytes(key))
+
+    def rows(self, prefix: str) -> list[dict[str, Any]]:
+        """All rows of the Parquet files below a prefix, with the columns that their folders name."""
+        found = []
+        for key in self.keys(prefix):
+            folders = dict(part.split("=", 1) for part in key.split("/")[:-1] if "=" in part)
+            file = pq.ParquetFile(io.BytesIO(self.bytes(key.removeprefix(f"{self._workflow}/"))))
+            found += [{**row, **folders} for row in file.read().to_pylist()]
+        return found
 
     def lines(self, prefix: str) -> list[dict[str, Any]]:
         """All records of the JSON lines below a prefix."""
@@ -293,16 +304,34 @@ class TestLoanApproval:
         run_id = stack.airflow.trigger("loan_approval.prepare_transform", {}, "manual__nothing")
         assert state_of(stack, "loan_approval.prepare_transform", run_id) == "failed"
         tasks = stack.airflow.task_instances("loan_approval.prepare_transform", run_id)
-        (failed,) = [task for task in tasks if task.state == "failed"]
-        said = error_of(stack.airflow, failed, task_log(stack.choices.layout.airflow_home, failed))
-        assert "partition" in said
+        failed = [task for task in tasks if task.state == "failed"]
+        assert {task.task_id for task in failed} == {"read_decision", "define_features"}
+        for task in failed:
+            said = error_of(stack.airflow, task, task_log(stack.choices.layout.airflow_home, task))
+            assert "partition" in said
 
-    def test_a_backfill_runs_each_day_for_its_own_data(self, stack: Stack, loan_bucket: Bucket) -> None:
-        parent = "loan_approval.ml_workflow"
+    def test_a_backfill_runs_each_day_for_its_own_data(self, stack: Stack, loan: Run) -> None:
+        """Three days with a window of three, while their applications have newer features already.
+
+        `loan_window` shares the group of `loan_approval`, so the group is there. Of some applications of the
+        first day it gets a correction of the second day, and one of a week later. No run learns from either:
+        an application's features are asked for at the moment it was made.
+        """
+        parent, first = "loan_window.ml_workflow", BACKFILLED[0]
         for day in BACKFILLED:
-            land(stack, Choices(date=day, layout=stack.choices.layout))
-        first, last = BACKFILLED
-        stack.airflow.backfill(parent, f"{first}T00:00:00Z", f"{last}T23:00:00Z")
+            Partition(stack, "loan_window", day).land()
+        corrected = [f"A{first.replace('-', '')}-{number:05}" for number in range(20)]
+        runtime = client(stack, "sagemaker-featurestore-runtime")
+        for moment in (f"{BACKFILLED[1]}T12:00:00+00:00", "2026-01-26T12:00:00+00:00"):
+            seconds = datetime.datetime.fromisoformat(moment).timestamp()
+            for application in corrected:
+                values = {"application_id": application, "applied_at": str(seconds), "income": "1.5"}
+                runtime.put_record(
+                    FeatureGroupName="loan-approval",
+                    Record=[{"FeatureName": name, "ValueAsString": text} for name, text in values.items()],
+                )
+        stack.wait_for_dag(parent)
+        stack.airflow.backfill(parent, f"{first}T00:00:00Z", f"{BACKFILLED[-1]}T23:00:00Z")
 
         def backfilled() -> list[dict[str, Any]] | None:
             runs = [run for run in stack.airflow.runs(parent) if run["run_type"] == "backfill"]
@@ -311,13 +340,31 @@ class TestLoanApproval:
 
         runs = stack.processes.wait_until(backfilled, 500, "the backfill")
         assert {run["state"] for run in runs} == {"success"}
+        conf = stack.airflow.run("loan_window.train_tune", child_run_id(runs[0]["dag_run_id"]))["conf"]
+        assert conf["partition"] in BACKFILLED
+
+        bucket, known = Bucket(stack, "loan_window"), {}
         for day in BACKFILLED:
             planted = truth(datetime.date.fromisoformat(day))
-            report = loan_bucket.json(f"runs/{day}/ingest_analyze/cleaning.json")
+            report = bucket.json(f"runs/{day}/ingest_analyze/cleaning.json")
             assert (report["rows_in"], report["curated"]) == (planted.rows, planted.curated)
-            assert loan_bucket.json(f"runs/{day}/deploy_manage/deployment.json")["records"]
-        conf = stack.airflow.run("loan_approval.train_tune", child_run_id(runs[0]["dag_run_id"]))["conf"]
-        assert conf["partition"] in BACKFILLED
+            for row in bucket.rows(f"curated/dt={day}/"):
+                assert row.pop("dt") == day
+                known[row["application_id"]] = row
+            joined = [
+                row
+                for row in bucket.rows(f"runs/{day}/prepare_transform/joined/")
+                if row["part"] == "curated"
+            ]
+            assert len(joined) == len(known)
+            for row in joined:
+                held = known[row["application_id"]]
+                assert {name: row[name] for name in held} == held
+                assert row["feature_time"] == held["applied_at"].replace(tzinfo=datetime.UTC).timestamp()
+            asked = bucket.json(f"runs/{day}/deploy_manage/deployment.json")["by_entity"]
+            assert asked
+            assert all(each["equal"] and each["key"] not in corrected for each in asked)
+        assert set(corrected) & set(known)
 
 
 class TestCensusIncome:

@@ -1,4 +1,5 @@
-"""The project's workflows with other bounds on bias, so that each way of the gate is taken, and on Spark."""
+"""The project's workflows with other bounds on bias, so that each way of the gate is taken, on Spark, and
+with several days to learn from."""
 
 from __future__ import annotations
 
@@ -44,10 +45,15 @@ VARIANTS: dict[str, tuple[Path, dict[str, Any]]] = {
         bias({"absolute": 0.1, "beyond": "mitigate"}, mitigation={"method": "resampling"}),
     ),
     "census_stops": (CENSUS, bias({"absolute": 0.1, "beyond": "stop"})),
+    "loan_window": (LOAN, bias({"absolute": 0.2, "beyond": "stop"})),
     "loan_spark": (LOAN, bias({"absolute": 0.2, "beyond": "stop"})),
 }
-SCHEDULED = ("loan_backfills",)  # only what has a schedule can be backfilled
+SCHEDULED = ("loan_backfills", "loan_window")  # only what has a schedule can be backfilled
 ENGINES = {"loan_spark": "spark"}  # of the cleaning; the others take the default
+STORES: dict[str, dict[str, Any]] = {
+    # The group of the workflow that it is made from: two workflows may share one.
+    "loan_window": {"event_time": "applied_at", "window_days": 3, "group": "loan-approval"},
+}
 
 
 def write(folder: Path) -> None:
@@ -60,5 +66,7 @@ def write(folder: Path) -> None:
         data["bias"]["engine"] = "portable" if base == CENSUS else "managed"
         if name in ENGINES:
             data["cleaning"] = {"engine": ENGINES[name]}
+        if name in STORES:
+            data["feature_store"] = STORES[name]
         data["deployment"]["endpoint"] = name.replace("_", "-")
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))

@@ -6,7 +6,8 @@
     output serving       model.tar.gz: the model, its transformer, and the code that the endpoint runs
            evaluation    evaluation.json: metrics, rows, threshold, confusion
                          predictions.csv: key,label,score of every test row
-                         smoke_records.json: some of them as requests, with the score to expect
+                         smoke_records.json: some of them as requests, with the score to expect, and since
+                         when their features hold, in seconds since 1970
 
 The archive is loaded in a process of its own that sees nothing but the archive, through the endpoint's own
 functions, and the rows travel as JSON, as a client sends them: what is evaluated is what is served.
@@ -38,6 +39,7 @@ from jobs.processing.job import Job, JobError, run, say
 
 JOBS = Path(__file__).resolve().parents[1]  # the tree `jobs` that this script belongs to
 ROW_ID = "row_id"  # the key that the cleaning job adds where rows have none
+FEATURE_TIME = "feature_time"  # since when the features that were joined with a row hold
 REQUEST_RECORDS = 1_000  # a request
 # What the endpoint needs of the tree, and where it lies in the archive.
 SERVED_CODE = {
@@ -95,9 +97,21 @@ def evaluate(job: Job) -> None:
         writer.writerows(zip(keys, labels, scores, strict=True))
     entity = entity_of(job.config)
     entities = [str(value) for value in rows.column(entity).to_pylist()]
+    times = [None] * len(keys)  # where rows were learned from as they are
+    if FEATURE_TIME in rows.column_names:
+        times = rows.column(FEATURE_TIME).to_pylist()
     smoke = [
-        {"key": key, "entity": {entity: whose}, "record": record, "label": truth, "score": score}
-        for key, whose, record, truth, score in zip(keys, entities, records, labels, scores, strict=True)
+        {
+            "key": key,
+            "entity": {entity: whose},
+            FEATURE_TIME: at,
+            "record": record,
+            "label": truth,
+            "score": score,
+        }
+        for key, whose, at, record, truth, score in zip(
+            keys, entities, times, records, labels, scores, strict=True
+        )
     ][: job.config["deployment"]["smoke_records"]]
     _write_json(folder / "smoke_records.json", smoke)
     _write_json(folder / "evaluation.json", report)

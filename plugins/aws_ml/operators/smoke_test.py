@@ -30,22 +30,23 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
     the records arrive as they were sent.
 
     Where features are online, the endpoint is also asked by the entity alone. It must answer as evaluated
-    then, too, unless the entity has newer features than the run knew, or none any more.
+    then, too, unless the entity has other features by now than those of the record, or none any more.
 
     :param bucket: bucket of the records and of the deployment report (templated)
-    :param records_key: key of `smoke_records.json`, a list of ``{"key", "record", "score"}`` (templated)
+    :param records_key: key of `smoke_records.json`, a list of ``{"key", "record", "score"}``, and with an
+        online store ``"entity"`` and ``"feature_time"``: since when the record's features hold, in seconds
+        since 1970 (templated)
     :param endpoint_name: the endpoint (templated)
     :param deployment_key: key of the `deployment.json` to write (templated)
     :param config_name: the endpoint configuration that was deployed, for the report (templated)
     :param model_name: the model that was deployed, for the report (templated)
     :param online_store: ``{"group", "event_time"}``: the feature group that the endpoint reads; None: none
-    :param as_of: what the run knew ends here, in seconds since 1970 (templated)
     :return: ``{"endpoint", "records", "by_entity", "uri"}``
     """
 
     aws_hook_class = S3Hook
     template_fields: Sequence[str] = aws_template_fields(
-        "bucket", "records_key", "endpoint_name", "deployment_key", "config_name", "model_name", "as_of"
+        "bucket", "records_key", "endpoint_name", "deployment_key", "config_name", "model_name"
     )
 
     def __init__(
@@ -58,7 +59,6 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         config_name: str,
         model_name: str,
         online_store: dict[str, str] | None = None,
-        as_of: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,7 +69,6 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         self.config_name = config_name
         self.model_name = model_name
         self.online_store = online_store
-        self.as_of = as_of
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the endpoint, write the report, then judge: the report is there either way."""
@@ -106,7 +105,7 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         asked = [
             (entry, record["score"])
             for entry, record in zip(wanted, records, strict=True)
-            if self._as_evaluated(self.online_store, entry["entity"])
+            if self._as_evaluated(self.online_store, entry["entity"], entry.get("feature_time"))
         ]
         if not asked:
             return []
@@ -123,8 +122,8 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
             for (entry, score), prediction in zip(asked, predictions, strict=True)
         ]
 
-    def _as_evaluated(self, store: dict[str, str], entity: dict[str, str]) -> bool:
-        """Whether the online features of an entity are those that the run knew."""
+    def _as_evaluated(self, store: dict[str, str], entity: dict[str, str], since: float | None) -> bool:
+        """Whether the online features of an entity are those that its row was joined with."""
         (value,) = entity.values()
         answer = client_for(self, "sagemaker-featurestore-runtime").get_record(
             FeatureGroupName=store["group"],
@@ -134,9 +133,8 @@ class SmokeTestOperator(AwsBaseOperator[S3Hook]):
         if not answer.get("Record"):
             self.log.warning("%s is not online (any more), so it is not asked for", value)
             return False
-        since = float(answer["Record"][0]["ValueAsString"])
-        if since > float(self.as_of):
-            self.log.info("%s has newer features than this run knew, so it is not asked for", value)
+        if float(answer["Record"][0]["ValueAsString"]) != since:
+            self.log.info("%s has other features by now than its row, so it is not asked for", value)
             return False
         return True
 

@@ -297,7 +297,7 @@ class TestSmoke:
 class TestSmokeByEntity:
     """The endpoint under test knows `a` with x = 0.25 and `b` with x = 0.5, and adds 0.5."""
 
-    AS_OF = 1_768_521_600
+    AT = 1_768_521_599.5
 
     @pytest.fixture
     def group(self, aws: StandIn) -> str:
@@ -320,19 +320,24 @@ class TestSmokeByEntity:
 
     def smoke(self, aws: StandIn, endpoint: str, group: str, **xs: float) -> dict[str, Any]:
         wanted = [
-            {"key": entity, "entity": {"id": entity}, "record": {"x": x}, "score": 0.5 + x}
+            {
+                "key": entity,
+                "entity": {"id": entity},
+                "feature_time": self.AT,
+                "record": {"x": x},
+                "score": 0.5 + x,
+            }
             for entity, x in xs.items()
         ]
         return smoke(
             endpoint,
             TestSmoke().put(aws, wanted),
             online_store={"group": group, "event_time": "at"},
-            as_of=str(self.AS_OF),
         )
 
     def test_it_answers_the_same_for_an_entity_alone(self, aws: StandIn, endpoint: str, group: str) -> None:
-        self.put(aws, group, "a", self.AS_OF)
-        self.put(aws, group, "b", self.AS_OF - 1)
+        self.put(aws, group, "a", self.AT)
+        self.put(aws, group, "b", self.AT)
         assert self.smoke(aws, endpoint, group, a=0.25, b=0.5)["by_entity"] == 2
         asked = TestSmoke().report(aws, endpoint)["by_entity"]
         assert [(each["request"], each["score"], each["equal"]) for each in asked] == [
@@ -344,16 +349,16 @@ class TestSmokeByEntity:
         self, aws: StandIn, endpoint: str, group: str
     ) -> None:
         """By the record it answers as evaluated, by the entity it does not."""
-        self.put(aws, group, "b", self.AS_OF)
+        self.put(aws, group, "b", self.AT)
         with pytest.raises(EndpointAnswersWrongly, match=r"record b: 1\.0, evaluated as 0\.625"):
             self.smoke(aws, endpoint, group, b=0.125)
         report = TestSmoke().report(aws, endpoint)
         assert [report[part][0]["equal"] for part in ("records", "by_entity")] == [True, False]
 
-    def test_who_has_newer_features_or_none_is_not_asked_for(
+    def test_who_has_other_features_by_now_or_none_is_not_asked_for(
         self, aws: StandIn, endpoint: str, group: str
     ) -> None:
-        """A run of an earlier day cannot know them."""
-        self.put(aws, group, "a", self.AS_OF + 1)
+        """A row of an earlier day cannot know them."""
+        self.put(aws, group, "a", self.AT + 1)
         told = self.smoke(aws, endpoint, group, a=0.125, b=0.125)
         assert (told["records"], told["by_entity"]) == (2, 0)

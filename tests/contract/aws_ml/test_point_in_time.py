@@ -256,7 +256,9 @@ class TestWhatIsKnown:
         world.accept(world.curated(loan("A", at=f"{DAY}T09:00:00"), loan("B"), loan("C", "C2")))
         world.store.write(record(NOON - 86400, income=1.0), record(NOON - 60, income=2.0))
         world.store.write(record(NOON - 10, "C2", income=7.0))
-        assert [row["income"] for row in world.joined()] == [1.0, 2.0, 7.0]
+        rows = world.joined()
+        assert [row["income"] for row in rows] == [1.0, 2.0, 7.0]
+        assert [row["feature_time"] - NOON for row in rows] == [-86400, -60, -10]
 
     def test_a_value_that_became_unknown_is_unknown(self, world: World) -> None:
         """A record is overwritten as a whole: an earlier value does not shine through."""
@@ -310,13 +312,14 @@ class TestJoinedRows:
             "since": date(2020, 2, 29),
             "city": "O'Brien's",
             "paid": 1,
+            "feature_time": NOON,
         }
 
     def test_columns_are_in_the_curated_order(self, world: World) -> None:
         world.accept(world.curated(loan("A")))
         world.store.write(record(NOON))
         (row,) = world.joined()
-        assert list(row) == [column["name"] for column in COLUMNS]
+        assert list(row) == [*(column["name"] for column in COLUMNS), "feature_time"]
 
     def test_weights_and_repeated_rows_survive(self, world: World) -> None:
         """Reweighed rows keep their weights, resampled ones their copies; rows to judge by have neither."""

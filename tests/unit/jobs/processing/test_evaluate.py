@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -97,6 +98,21 @@ def test_the_smoke_records_are_requests_with_their_answers(
     for record in records:
         assert record["score"] == scores[record["key"]]
         assert list(record["record"]) == columns_of(features)
+        assert record["feature_time"] is None  # these rows were not joined with features
+
+
+def test_the_smoke_records_say_since_when_joined_features_hold(
+    tmp_path: Path, loan_config: dict[str, Any], trained: ProcessingJob
+) -> None:
+    """Athena joins rows with their features, and adds the event time of these."""
+    job = given_to(tmp_path, loan_config, trained)
+    file = job.base / "input" / "test" / "part-00000.parquet"
+    rows = pq.ParquetFile(str(file)).read()
+    times = pa.array([1_768_471_200.25 + row for row in range(rows.num_rows)])
+    pq.write_table(rows.append_column("feature_time", times), file)
+    assert job.run("evaluate.py").returncode == 0
+    records = job.json("evaluation/smoke_records.json")
+    assert [record["feature_time"] - 1_768_471_200 for record in records] == [0.25, 1.25, 2.25, 3.25, 4.25]
 
 
 def test_the_served_archive_answers_the_smoke_records_alike(tmp_path: Path, evaluated: ProcessingJob):
