@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import reduce
@@ -40,7 +40,8 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from jobs.feature_store.records import TO_TEXT, entity_of, event_time_of, features_of, finite, seconds_text
+from jobs.feature_store.records import entity_of, event_time_of, features_of, seconds_text
+from jobs.feature_store.texts import as_text
 from jobs.processing.job import Job, JobError, run, say
 
 RECORD_BYTES = 350 * 1024  # AWS's limit on all values of a record
@@ -65,8 +66,12 @@ PASSING = frozenset(
     }
 )
 
-Record = list[dict[str, str]]
-Batch = list[Record]
+RECORDS_A_PIECE = 10_000  # whose texts are in memory at once
+# What is left of botocore's work for one call once the body is made: see Writer.
+OPERATION = "before-call.sagemaker-featurestore-runtime.BatchWriteRecord"
+
+Batch = list[str]
+"""Records, each as the JSON of its feature values."""
 
 
 class Unwritten(Exception):
@@ -175,19 +180,18 @@ def read(paths: Sequence[Path], event_time: str) -> pa.Table:
     return table
 
 
-def event_times(table: pa.Table, config: Mapping[str, Any], day_end: float) -> list[int | None]:
-    """When each row's record begins to hold, in milliseconds since 1970, UTC; None where it is missing."""
+def event_times(table: pa.Table, config: Mapping[str, Any], day_end: float) -> pa.ChunkedArray:
+    """When each row's record begins to hold, in milliseconds since 1970, UTC; null where it is missing."""
     name = config["feature_store"]["event_time"]
     if name is None:
-        return [round(day_end * 1000)] * table.num_rows
+        return pa.chunked_array([pa.repeat(pa.scalar(round(day_end * 1000), pa.int64()), table.num_rows)])
     column = column_of(table, name)
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
     if not pa.types.is_timestamp(column.type):
         raise JobError(f"{name} is {column.type} in the curated rows; expected a timestamp or a date")
     # Athena reads milliseconds of a timestamp, and the join compares with what it reads.
-    found: list[int | None] = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_pylist()
-    return found
+    return column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
 
 
 def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -199,101 +203,111 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     return table.column(name)
 
 
-def check(table: pa.Table, times: Sequence[int | None], config: Mapping[str, Any], day_end: float) -> None:
+def check(table: pa.Table, times: pa.ChunkedArray, config: Mapping[str, Any], day_end: float) -> None:
     """Raise JobError, with all that is wrong, if one row could not be written or would be misleading."""
-    entity = entity_of(config)
-    entities = column_of(table, entity).to_pylist()
+    entity, event_time = entity_of(config), event_time_of(config)
+    entities = column_of(table, entity)
     wrong = []
-    missing = [row for row, value in enumerate(entities, 1) if value is None or value == ""]
-    if missing:
-        wrong.append(f"{len(missing):,} rows have no {entity}, e.g. row {missing[0]:,}")
-    timeless = [str(name) for name, at in zip(entities, times, strict=True) if at is None]
-    if timeless:
-        wrong.append(f"{len(timeless):,} rows have no {event_time_of(config)}: {', '.join(timeless[:SHOWN])}")
+    missing = pc.indices_nonzero(pc.is_in(as_text(entities, "string"), value_set=pa.array(["", None])))
+    if len(missing):
+        wrong.append(f"{len(missing):,} rows have no {entity}, e.g. row {missing[0].as_py() + 1:,}")
+    timeless = entities.filter(pc.is_null(times))
+    if len(timeless):
+        wrong.append(f"{len(timeless):,} rows have no {event_time}: {named(timeless)}")
     last = round(day_end * 1000)
-    early = [str(name) for name, at in zip(entities, times, strict=True) if at is not None and at > last]
-    if early:
+    early = entities.filter(pc.greater(times, last))
+    if len(early):
         wrong.append(
-            f"{len(early):,} rows have a {event_time_of(config)} in the future, after the end of the day "
-            f"({seconds_text(last)}): {', '.join(early[:SHOWN])}"
+            f"{len(early):,} rows have a {event_time} in the future, after the end of the day "
+            f"({seconds_text(last)}): {named(early)}"
         )
-    keys = Counter(zip(entities, times, strict=True))
-    twice = [key for key, count in keys.items() if count > 1 and None not in key]
-    if twice:
-        named = ", ".join(str(name) for name, _ in twice[:SHOWN])
-        wrong.append(f"{len(twice):,} entities have several rows at one {event_time_of(config)}: {named}")
+    keys = pa.table({"entity": entities, "time": times}).drop_null().group_by(["entity", "time"])
+    counted = keys.aggregate([([], "count_all")])
+    twice = counted.filter(pc.greater(counted.column("count_all"), 1)).column("entity")
+    if len(twice):
+        wrong.append(f"{len(twice):,} entities have several rows at one {event_time}: {named(twice)}")
     for name, kind in features_of(config).items():
         column = column_of(table, name)
         if kind == "number" and pa.types.is_floating(column.type):
             infinite = pc.sum(pc.is_inf(column)).as_py() or 0
             if infinite:
                 wrong.append(f"{infinite:,} rows have an infinite {name}; the feature store has none")
-    wrong += list(too_large(table, times, entities, config))
+    wrong += list(too_large(table, times, config))
     if wrong:
         raise JobError(f"{'; '.join(wrong)}. Nothing was written")
 
 
-def too_large(
-    table: pa.Table, times: Sequence[int | None], entities: Sequence[Any], config: Mapping[str, Any]
-) -> Iterator[str]:
+def named(entities: pa.ChunkedArray) -> str:
+    """The first of them."""
+    return ", ".join(str(name) for name in entities.slice(0, SHOWN).to_pylist())
+
+
+def too_large(table: pa.Table, times: pa.ChunkedArray, config: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with records over AWS's limits."""
-    long = [str(value)[:40] for value in entities if len(str(value).encode()) > ENTITY_BYTES]
-    if long:
-        yield f"{len(long):,} identifiers are longer than {ENTITY_BYTES:,} bytes, e.g. {long[0]}…"
+    entities = column_of(table, entity_of(config))
+    long = entities.filter(pc.greater(pc.binary_length(as_text(entities, "string")), ENTITY_BYTES))
+    if len(long):
+        first = str(long[0].as_py())[:40]
+        yield f"{len(long):,} identifiers are longer than {ENTITY_BYTES:,} bytes, e.g. {first}…"
     features = features_of(config)
-    texts = [column_of(table, name) for name, kind in features.items() if kind == "string"]
     sizes = [
-        pc.fill_null(pc.binary_length(column.cast(pa.large_string())), 0)
-        for column in texts
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        pc.fill_null(pc.binary_length(as_text(column_of(table, name), kind)), 0)
+        for name, kind in features.items()
+        if kind == "string"
     ]
     # Only texts can be so long; of rows that come near the limit, all values are counted.
     near = RECORD_BYTES - LONGEST_NUMBER * (len(features) + 1) - ENTITY_BYTES
-    total = reduce(pc.add, sizes) if sizes else None
-    rows = [] if total is None else pc.indices_nonzero(pc.greater(total, near)).to_pylist()
-    counted = [(entities[row], bytes_of(table.slice(row, 1), times[row : row + 1], config)) for row in rows]
+    rows = pc.indices_nonzero(pc.greater(reduce(pc.add, sizes), near)).to_pylist() if sizes else []
+    counted = [(entities[row], bytes_of(table.slice(row, 1), times.slice(row, 1), config)) for row in rows]
     over = [(entity, size) for entity, size in counted if size > RECORD_BYTES]
     if over:
         entity, size = over[0]
         yield f"{len(over):,} records are larger than {RECORD_BYTES:,} bytes, e.g. {entity} with {size:,}"
 
 
-def bytes_of(row: pa.Table, times: Sequence[int | None], config: Mapping[str, Any]) -> int:
+def bytes_of(row: pa.Table, times: pa.ChunkedArray, config: Mapping[str, Any]) -> int:
     """The bytes of all values of one row's record."""
     (record,) = records(row, times, config)
-    return sum(len(each["ValueAsString"].encode()) for each in record)
+    return sum(len(each["ValueAsString"].encode()) for each in json.loads(record))
 
 
 # --------------------------------------------------------------------------------------------------
 # Writing
 
 
-def records(table: pa.Table, times: Sequence[int | None], config: Mapping[str, Any]) -> Iterator[Record]:
-    """One record a row; a missing value is left out, which the store reads as none."""
+def records(table: pa.Table, times: pa.ChunkedArray, config: Mapping[str, Any]) -> Iterator[str]:
+    """The JSON of one record a row; a missing value is left out, which the store reads as none.
+
+    Arrow makes the texts column by column, which costs a tenth of making them value by value.
+    """
     entity, event_time, features = entity_of(config), event_time_of(config), features_of(config)
-    names = [entity, *features]
-    texts: list[Callable[[Any], str]] = [str, *(TO_TEXT[kind] for kind in features.values())]
-    numbers = {name for name, kind in features.items() if kind == "number"}
-    for start in range(0, table.num_rows, 10_000):  # a piece at a time: Python's objects are large
-        piece = table.slice(start, 10_000)
-        columns = [
-            [
-                None if value is None or (name in numbers and not finite(value)) else text(value)
-                for value in piece.column(name).to_pylist()
-            ]
-            for name, text in zip(names, texts, strict=True)
+    for start in range(0, table.num_rows, RECORDS_A_PIECE):
+        piece = table.slice(start, RECORDS_A_PIECE)
+        moments = [seconds_text(at or 0) for at in times.slice(start, RECORDS_A_PIECE).to_pylist()]
+        values = [
+            member(entity, as_text(piece.column(entity), "string"), "["),
+            *(member(name, as_text(piece.column(name), kind), ",") for name, kind in features.items()),
+            member(event_time, pa.chunked_array([moments], pa.string()), ","),
         ]
-        for at, values in zip(times[start : start + 10_000], zip(*columns, strict=True), strict=True):
-            record = [
-                {"FeatureName": name, "ValueAsString": value}
-                for name, value in zip(names, values, strict=True)
-                if value is not None
-            ]
-            record.append({"FeatureName": event_time, "ValueAsString": seconds_text(at or 0)})
-            yield record
+        yield from pc.binary_join_element_wise(*values, "]", "").to_pylist()
 
 
-def batched(each: Iterator[Record], size: int) -> Iterator[Batch]:
+def member(name: str, texts: pa.ChunkedArray, before: str) -> pa.ChunkedArray:
+    """One feature's part of each record's JSON; nothing where it has no value."""
+    texts = texts.combine_chunks()
+    if pc.any(pc.match_substring_regex(texts, r'["\\\x00-\x1f]')).as_py():
+        quoted = [
+            None if text is None else json.dumps(text, ensure_ascii=False) for text in texts.to_pylist()
+        ]
+        texts = pa.array(quoted, pa.string())
+        opened, closed = "", "}"
+    else:
+        opened, closed = '"', '"}'
+    head = f'{before}{{"FeatureName":{json.dumps(name)},"ValueAsString":{opened}'
+    return pc.fill_null(pc.binary_join_element_wise(head, texts, closed, ""), "")
+
+
+def batched(each: Iterator[str], size: int) -> Iterator[Batch]:
     """Records in lists of ``size``, the last one perhaps shorter."""
     batch: Batch = []
     for record in each:
@@ -322,6 +336,10 @@ class Writer:
         )
         # An older image's SDK knows only one record a call.
         self.batches = hasattr(self.client, "batch_write_record")
+        # Serialising 25 records costs botocore as much as all else that it does for a call; it gets the body.
+        self.body = threading.local()
+        if self.batches:
+            self.client.meta.events.register(OPERATION, self._put_body)
 
     def write(self, batch: Batch) -> None:
         """Write all records of a batch, or count why one was refused, or give up on AWS's silence.
@@ -344,9 +362,10 @@ class Writer:
         """Send a batch once; answers what of it has to be sent again, and why."""
         if not self.batches:
             return self._singly(batch)
-        entries = [{"FeatureGroupName": self.group, "Record": record} for record in batch]
+        entry = f'{{"FeatureGroupName":{json.dumps(self.group)},"Record":'
+        self.body.bytes = f'{{"Entries":[{entry}{f"}},{entry}".join(batch)}}}]}}'.encode()
         try:
-            answer = self.client.batch_write_record(Entries=entries)
+            answer = self.client.batch_write_record(Entries=[])
         except ClientError as error:
             if passing(error):
                 self.tally.count(throttled=len(batch))
@@ -357,13 +376,13 @@ class Writer:
         except HTTPClientError as error:  # it may have been heard; writing the same again does no harm
             self.tally.count(throttled=len(batch))
             return batch, f"{type(error).__name__}: {error}"
-        again = [entry["Record"] for entry in answer["UnprocessedEntries"]]
+        again = [text_of(entry["Record"]) for entry in answer["UnprocessedEntries"]]
         reason = "AWS left it unprocessed"
         refused = 0
         for failed in answer["Errors"]:
             told = f"{failed['ErrorCode']}: {failed['ErrorMessage']}"
             if failed["ErrorCode"] in PASSING:
-                again.append(failed["Entry"]["Record"])
+                again.append(text_of(failed["Entry"]["Record"]))
                 reason = told
             else:
                 refused += 1
@@ -371,14 +390,19 @@ class Writer:
         self.tally.count(written=len(batch) - len(again) - refused, throttled=len(again))
         return again, reason
 
+    def _put_body(self, params: dict[str, Any], **_: Any) -> None:
+        """Called by botocore in the thread that calls, before it signs."""
+        params["body"] = self.body.bytes
+
     def _singly(self, batch: Batch) -> tuple[Batch, str]:
         again, reason = [], ""
-        for record in batch:
+        for text in batch:
+            record = json.loads(text)
             try:
                 self.client.put_record(FeatureGroupName=self.group, Record=record)
             except ClientError as error:
                 if passing(error):
-                    again.append(record)
+                    again.append(text)
                     reason = str(error)
                     self.tally.count(throttled=1)
                 elif code_of(error) in ("ValidationError", "ValidationException"):
@@ -387,7 +411,7 @@ class Writer:
                 else:
                     raise JobError(f"{self.group}: {error}") from error
             except HTTPClientError as error:
-                again.append(record)
+                again.append(text)
                 reason = f"{type(error).__name__}: {error}"
                 self.tally.count(throttled=1)
             else:
@@ -406,7 +430,12 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def entity_in(record: Record) -> str:
+def text_of(record: list[dict[str, str]]) -> str:
+    """The JSON of a record that AWS gave back."""
+    return json.dumps(record, ensure_ascii=False)
+
+
+def entity_in(record: list[dict[str, str]]) -> str:
     """Whose record it is: the entity is its first value."""
     return record[0]["ValueAsString"]
 

@@ -1,18 +1,10 @@
-"""How a curated value is kept in the feature store, and how it is read back.
+"""What a record of the workflow's feature group consists of, and how its values are read from their texts.
 
-All values travel as texts. A number's text is the shortest that reads back the same, to the last bit.
-
-    string      as it is
-    integer     12
-    number      0.1, 1e-07
-    boolean     1 or 0
-    timestamp   2026-01-15T10:00:00.123456
-    date        2026-01-15
+:mod:`jobs.feature_store.texts` makes these; it is apart because the endpoint has no need of Arrow.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,14 +12,6 @@ from typing import Any
 EVENT_TIME = "event_time"  # the feature that says when, where no column does
 ROW_ID = "row_id"  # the entity of a workflow without a key
 
-TO_TEXT: Mapping[str, Callable[[Any], str]] = {
-    "string": str,
-    "integer": lambda value: str(int(value)),
-    "number": lambda value: repr(float(value)),
-    "boolean": lambda value: "1" if value else "0",
-    "timestamp": lambda value: str(value.isoformat()),
-    "date": lambda value: str(value.isoformat()),
-}
 # As a client would send it to the endpoint: JSON has no times.
 FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "string": str,
@@ -74,8 +58,3 @@ def seconds_text(milliseconds: int) -> str:
     """An event time as the store takes it: seconds since 1970, with as many digits as needed."""
     whole, rest = divmod(milliseconds, 1000)
     return f"{whole}.{rest:03}" if rest else str(whole)
-
-
-def finite(value: float) -> bool:
-    """Whether a number can be kept: the store has no infinity."""
-    return math.isfinite(value)

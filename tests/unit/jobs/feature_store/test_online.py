@@ -12,10 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
 import pytest
 
 from jobs.feature_store.online import NotKnown, OnlineStore, described
-from jobs.feature_store.records import TO_TEXT
+from jobs.feature_store.texts import as_text
 
 FEATURES = {
     "pay": "number",
@@ -79,7 +80,8 @@ def test_values_come_back_as_a_client_would_have_sent_them(
 ) -> None:
     """To the last bit, and what has no value is null."""
     sent = {"pay": 0.1 + 0.2, "loans": 2**53 + 1, "owner": True, "city": "Zoë's"}
-    texts = {name: TO_TEXT[FEATURES[name]](value) for name, value in sent.items()}
+    columns = {name: as_text(pa.chunked_array([[value]]), FEATURES[name]) for name, value in sent.items()}
+    texts = {name: column[0].as_py() for name, column in columns.items()}
     records["A1"] = {"id": "A1", "at": "1768478400.123", **texts}
     (completed,) = store.completed([{"id": "A1"}], INPUTS)
     assert completed == {"id": "A1", "at": "2026-01-15T12:00:00.123000", **sent, "since": None, "seen": None}
