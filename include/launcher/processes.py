@@ -12,16 +12,18 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from launcher.problem import Problem
 
 GRACE_SECONDS = 8.0
+STEADY_SECONDS = 10.0  # who dies sooner than that would die again
 T = TypeVar("T")
 
 
@@ -54,6 +56,9 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    again: Callable[[], subprocess.Popen[bytes]]  # starts it once more
+    restarts: int  # so often it may still die
+    since: float = field(default_factory=time.monotonic)
 
 
 class Processes:
@@ -64,37 +69,59 @@ class Processes:
         self._logs = logs
         self._children: list[Child] = []
 
-    def start(self, name: str, command: list[str], environment: Mapping[str, str], cwd: Path) -> Child:
-        """Start a child with its output in `<logs>/<name>.log`, and remember it on disk."""
+    def start(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        *,
+        restarts: int = 0,
+    ) -> Child:
+        """Start a child with its output in `<logs>/<name>.log`, and remember it on disk.
+
+        :param restarts: so often it is started again when it dies after it ran for a while
+        """
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
-        with log.open("wb") as output, interrupts_postponed():
-            process = subprocess.Popen(
-                command,
-                env=dict(environment),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            child = Child(name, process, log)
+        log.unlink(missing_ok=True)
+
+        def begin() -> subprocess.Popen[bytes]:
+            with log.open("ab") as output:
+                return subprocess.Popen(
+                    command,
+                    env=dict(environment),
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+
+        with interrupts_postponed():
+            child = Child(name, begin(), log, begin, restarts)
             self._children.append(child)
             self._write_record()
         return child
 
     def check(self) -> None:
-        """Raise when a child has died.
+        """Start a child again that has died and may; raise for another.
 
         :raises Problem: names the child, its log and its last lines
         """
         for child in self._children:
             code = child.process.poll()
-            if code is not None:
-                raise Problem(
-                    f"{child.name} has stopped by itself ({_how(code)}). Its log is {child.log}; "
-                    f"it ends with:\n{last_lines(child.log)}"
-                )
+            if code is None:
+                continue
+            told = f"{child.name} has stopped by itself ({_how(code)})"
+            if not child.restarts or time.monotonic() - child.since < STEADY_SECONDS:
+                raise Problem(f"{told}. Its log is {child.log}; it ends with:\n{last_lines(child.log)}")
+            stop_sessions([child.process.pid], grace=0)  # what it left would not be found by `make down`
+            with interrupts_postponed():
+                child.process, child.since = child.again(), time.monotonic()
+                child.restarts -= 1
+                self._write_record()
+            sys.stderr.write(f"{told}, and was started again. Its log is {child.log}.\n")
 
     def wait_until(
         self, ready: Callable[[], T | None], seconds: float, what: str, *, interval: float = 0.2

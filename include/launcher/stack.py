@@ -22,6 +22,7 @@ from launcher.stand_in import Connection
 
 HEALTHY_WITHIN_SECONDS = 240.0  # ten on a quiet machine
 DISK_NEEDED_GB = 0.5  # a run keeps 20 MB; its jobs, and the logs, need room to work
+RESTARTS = 3  # of each of Airflow's processes
 AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
@@ -88,14 +89,18 @@ class Stack:
         if not airflow_setup.database_is_current(layout):
             self._migrate(environment)
         for name, command in airflow_setup.commands(layout, self.airflow_port).items():
-            self.processes.start(name, command, environment, layout.root)
+            self._start_part(name, command, environment)
         self.processes.wait_until(self._healthy, HEALTHY_WITHIN_SECONDS, "Airflow")
 
     def start_airflow_part(self, name: str) -> None:
         """Start one of the four processes again after it was stopped."""
-        layout = self.choices.layout
-        command = airflow_setup.commands(layout, self.airflow_port)[name]
-        self.processes.start(name, command, self.airflow_environment(), layout.root)
+        command = airflow_setup.commands(self.choices.layout, self.airflow_port)[name]
+        self._start_part(name, command, self.airflow_environment())
+
+    def _start_part(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        # On SQLite, a scheduler may die of a run that the API made and took back: its POST /backfills found
+        # the database locked. A supervisor would start it again, and so does this one.
+        self.processes.start(name, command, environment, self.choices.layout.root, restarts=RESTARTS)
 
     def airflow_environment(self) -> dict[str, str]:
         """What Airflow's processes read; also right for an `airflow` command typed by hand."""

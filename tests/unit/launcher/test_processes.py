@@ -103,6 +103,42 @@ def test_a_kill_is_told_by_its_signal(children: Processes, tmp_path: Path) -> No
     children.stop()
 
 
+def test_who_dies_after_a_while_is_started_again_and_all_it_left_is_gone(
+    children: Processes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As often as it may, said aloud, and in the record under its new number."""
+    monkeypatch.setattr(processes, "STEADY_SECONDS", 0.0)
+    command = [sys.executable, "-c", FAMILY.format(stubborn="")]
+    child = children.start("family", command, os.environ, tmp_path, restarts=1)
+    (grandchild,) = children.wait_until(lambda: child.log.read_text().split() or None, 30, "the family")
+    first = child.process.pid
+    os.kill(first, 9)
+
+    def both() -> list[str] | None:
+        said = child.log.read_text().split()
+        return said if len(said) == 2 else None
+
+    children.wait_until(both, 30, "the family again")
+    assert not is_running(int(grandchild))
+    assert child.process.pid != first
+    assert [each.pid for each in processes.recorded(tmp_path / "processes.json")[1]] == [child.process.pid]
+    said = capsys.readouterr().err
+    assert "family has stopped by itself (killed by SIGKILL), and was started again" in said
+    os.kill(child.process.pid, 9)
+    with pytest.raises(Problem, match="family has stopped by itself"):
+        children.wait_until(lambda: None, 30, "nothing")
+    children.stop()
+
+
+def test_who_dies_at_once_is_not_started_again(children: Processes, tmp_path: Path) -> None:
+    children.start("poet", [sys.executable, "-c", "exit(3)"], os.environ, tmp_path, restarts=3)
+    with pytest.raises(Problem, match=r"poet has stopped by itself \(exit code 3\)"):
+        children.wait_until(lambda: None, 30, "a poem")
+
+
 def test_giving_up_names_what_was_awaited(children: Processes, tmp_path: Path) -> None:
     with pytest.raises(Problem, match="waiting for Godot"):
         children.wait_until(lambda: None, 0, "Godot")
