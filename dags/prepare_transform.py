@@ -4,9 +4,11 @@
 mitigated. Where the workflow has a feature store, it brings the feature group to what the workflow file
 describes, writes the day's features into it, waits until the offline store has them, and joins the labelled
 rows of the window with the features that were known at each row's own time. A SageMaker processing job splits
-the rows by their key, always alike, into training, validation and test rows; imputes, scales, crosses and
+the rows by their entity, always alike, into training, validation and test rows; imputes, scales, crosses and
 encodes them, with what it learned from the training rows only; and keeps the fitted transformer, which
-inference uses as it is.
+inference uses as it is. With `features.engine: data_wrangler` a flow says what the features are: Data
+Wrangler fits it on the training rows, and the job takes over what was learned, once both make the same of
+these rows.
 
 **Reads.** `<workflow>/runs/<day>/ingest_analyze/decision.json`, and the rows that it names:
 `<workflow>/curated/dt=<day>/` or `<workflow>/runs/<day>/ingest_analyze/mitigation/data/`. With a feature
@@ -15,6 +17,7 @@ store also those of earlier days, `feature_store.window_days` in all.
 **Writes.** Below `<workflow>/runs/<day>/prepare_transform/`: `train/`, `validation/` (CSV, label first),
 `test/` (the raw rows), `transformer/`, `features.json`. With a feature store also `ingestion/` (records in,
 written, refused) and `joined/`, the records of the feature group, and the Glue table `<workflow>.accepted`.
+With Data Wrangler also `rows/`, `wrangler.flow` and `wrangled/` (the fitted flow and its table).
 Asset `<workflow>.features`.
 
 **Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
@@ -37,9 +40,10 @@ from aws_ml.operators.ingest_features import IngestFeaturesOperator
 from aws_ml.operators.join_features import JoinFeaturesOperator
 from aws_ml.operators.processing_job import ProcessingJobOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
+from aws_ml.operators.put_json import PutJsonOperator
 from aws_ml.operators.register_accepted import RegisterAcceptedOperator
 from aws_ml.operators.settle_bias import ReadDecisionOperator
-from aws_ml.requests import feature_group, glue_partition, point_in_time, processing_job
+from aws_ml.requests import data_wrangler, feature_group, glue_partition, point_in_time, processing_job
 from aws_ml.run import BUCKET, JOINED, RUN_KEY, from_task
 from aws_ml.sensors.offline_store import OfflineStoreSensor
 from aws_ml.workflow import Workflow, workflows
@@ -88,6 +92,19 @@ def prepare_transform(workflow: Workflow) -> DAG:
                 prefix=paths.joined,
                 parts=list(JOINED),
             )
+        if workflow.features.engine == "data_wrangler":
+            split_rows = ProcessingJobOperator(
+                task_id="split_rows", config=processing_job.split_rows(workflow)
+            )
+            put_flow = PutJsonOperator(
+                task_id="put_flow",
+                bucket=BUCKET,
+                key=paths.features_flow,
+                document=data_wrangler.features_flow(workflow),
+            )
+            wrangle_features = ProcessingJobOperator(
+                task_id="wrangle_features", config=data_wrangler.wrangle_features(workflow)
+            )
         build_features = ProcessingJobOperator(
             task_id="build_features", config=processing_job.build_features(workflow)
         )
@@ -98,12 +115,17 @@ def prepare_transform(workflow: Workflow) -> DAG:
             outlets=[asset(workflow, "features")],
         )
 
+        rows = [read_decision, publish_code]
         if store.enabled:
             read_decision >> register_accepted
             [read_decision, publish_code, define_features] >> ingest_features
-            [register_accepted, ingest_features] >> wait_for_offline_store >> join_features >> build_features
+            [register_accepted, ingest_features] >> wait_for_offline_store >> join_features
+            rows = [join_features]
+        if workflow.features.engine == "data_wrangler":
+            rows >> split_rows
+            [split_rows, put_flow] >> wrangle_features >> build_features
         else:
-            [read_decision, publish_code] >> build_features
+            rows >> build_features
         build_features >> check_features
     return dag
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aws_ml import flow
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
 from aws_ml.schema import (
     BinsFeature,
@@ -56,6 +57,15 @@ TIME_OF_DAY = ("hour",)  # parts that a date without a time lacks
 def check_features(workflow: Workflow) -> Iterator[Problem]:
     """Features are fit to be features: once each, of a fitting type, not the label, with fitting options."""
     features = workflow.features
+    yield from _check_split(workflow)
+    if features.engine == "data_wrangler":
+        yield from _check_flow(features)
+        return
+    for key in ("flow", "output_node"):
+        if getattr(features, key):
+            yield Problem(
+                ("features", key), "found with `engine: processing`; allowed: with data_wrangler only"
+            )
     yield from _check_columns(workflow)
     if not any((features.numeric, features.categorical, features.dates, features.texts, features.bins)):
         yield Problem(("features",), "found no feature; allowed: at least one, numeric or categorical")
@@ -72,7 +82,36 @@ def check_features(workflow: Workflow) -> Iterator[Problem]:
         if isinstance(item, TextFeature) and len(set(item.measures)) < len(item.measures):
             yield Problem((*path, "measures"), f"found {shown(item.measures)}; allowed: each measure once")
     yield from _check_select(features)
-    yield from _check_split(workflow)
+
+
+def _check_flow(features: Features) -> Iterator[Problem]:
+    """The flow alone says what the features are, and all that it does can be done to a single record."""
+    for kind in ("numeric", "categorical", "interactions", "dates", "texts", "bins"):
+        if getattr(features, kind):
+            yield Problem(
+                ("features", kind),
+                "found with `engine: data_wrangler`; allowed: none, as the flow says what the features are",
+            )
+    for kind, is_set in (
+        ("outliers", features.outliers is not None),
+        ("select", any(each not in (None, []) for each in features.select.model_dump().values())),
+    ):
+        if is_set:
+            yield Problem(
+                ("features", kind),
+                "found with `engine: data_wrangler`; allowed: only what the flow does itself",
+            )
+    if features.flow is None:
+        yield Problem(("features", "flow"), found(None, one_of(flow.names())))
+        return
+    try:
+        document = flow.read(features.flow)
+    except flow.FlowUnfit as error:
+        yield Problem(("features", "flow"), str(error))
+        return
+    for fault in [*flow.faults(document, features.output_node), *flow.not_carried(document)]:
+        key = "output_node" if fault.startswith("output_node: ") else "flow"
+        yield Problem(("features", key), fault.removeprefix("output_node: "))
 
 
 def _items(features: Features) -> Iterator[tuple[KeyPath, Any]]:

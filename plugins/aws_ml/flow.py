@@ -21,6 +21,33 @@ DATASET = "curated"  # what the flow's source has to be called: it is the curate
 SOURCE = "sagemaker.s3_source_0.1"
 PARQUET = "parquet"
 
+# Operators, and the choices within them, that can be done to a single record: jobs.features.from_flow does.
+CARRIED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "infer_and_cast_type_0.1": ((),),
+    "cast_single_data_type_0.1": ((),),
+    "manage_columns_0.1": (("Drop column",), ("Rename column",), ("Move column",)),
+    "handle_missing_0.1": (
+        ("Impute", "Numeric"),
+        ("Impute", "Categorical"),
+        ("Fill missing",),
+        ("Add indicator for missing",),
+    ),
+    "handle_outliers_0.1": (
+        ("Standard deviation numeric outliers",),
+        ("Robust standard deviation numeric outliers",),
+        ("Quantile numeric outliers",),
+        ("Min-max numeric outliers",),
+    ),
+    "process_numeric_0.1": (
+        ("Scale values", "Standard scaler"),
+        ("Scale values", "Robust scaler"),
+        ("Scale values", "Min-max scaler"),
+        ("Scale values", "Max absolute scaler"),
+    ),
+    "encode_categorical_0.1": (("One-hot encode",), ("Ordinal encode",)),
+    "custom_formula_0.1": ((),),
+}
+
 
 class FlowUnfit(ValueError):
     """A flow cannot be used; the message says why."""
@@ -70,6 +97,27 @@ def faults(document: dict[str, Any], output_node: str) -> Iterator[str]:
     for mark in ("{{", "{%", "{#"):
         if mark in json.dumps(document):
             yield f"found {mark} in a text; allowed: texts without it, as Airflow would fill it in"
+
+
+def not_carried(document: dict[str, Any]) -> Iterator[str]:
+    """Steps of a flow that cannot be done to a single record at an endpoint."""
+    for node in document["nodes"]:
+        if not isinstance(node, dict) or node.get("type") != "TRANSFORM":
+            continue
+        operator = str(node.get("operator")).removeprefix("sagemaker.spark.")
+        given = node.get("parameters") or {}
+        outer = given.get("operator")
+        within = next((each for each in given.values() if isinstance(each, dict)), {})
+        inner = within.get("column_type") or within.get("scaler")
+        choices = tuple(each for each in (outer, inner) if isinstance(each, str))
+        if choices not in CARRIED.get(operator, ()):
+            allowed = sorted(
+                {names[-1] if names else name for name, ways in CARRIED.items() for names in ways}
+            )
+            yield (
+                f"node {node.get('node_id')}: found {', '.join(choices) or operator}; allowed, since single "
+                f"records need it, too: {', '.join(allowed)}"
+            )
 
 
 def of_run(document: dict[str, Any], uri: str) -> dict[str, Any]:

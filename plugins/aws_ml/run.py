@@ -114,6 +114,8 @@ DATASET_URI = from_task("read_decision", "uri")
 FEATURE_GROUP = from_task("define_features", "name")
 # The task `join_features` says where it wrote which rows: to learn from, and to judge by.
 JOINED = {part: from_task("join_features", part) for part in ("training", "curated")}
+# The task `wrangle_features` says which job has fitted the flow: its files lie in a folder called after it.
+WRANGLER_JOB = from_task("wrangle_features", "name")
 # The end of the run's day in seconds since 1970: what happened later, the run does not know.
 AS_OF = "{{ as_of() }}"
 # The task `check_features` says whether the rows to learn from have weights.
@@ -328,6 +330,21 @@ class Paths:
         return f"{self.stage('prepare_transform')}queries/"
 
     # prepare_transform
+    @property
+    def training_rows(self) -> str:
+        """The raw training rows, for a Data Wrangler job to learn from. Parquet."""
+        return f"{self.stage('prepare_transform')}rows/"
+
+    @property
+    def features_flow(self) -> str:
+        """The Data Wrangler flow with this run's training rows as its source. JSON."""
+        return f"{self.stage('prepare_transform')}wrangler.flow"
+
+    @property
+    def wrangled_features(self) -> str:
+        """The flow with what it has learned, and its table, in a folder for the job that made them."""
+        return f"{self.stage('prepare_transform')}wrangled/"
+
     @property
     def features(self) -> str:
         """Columns in order, rows per split, digest of the transformer. JSON."""

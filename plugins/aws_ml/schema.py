@@ -238,13 +238,16 @@ class Quality(Part):
     timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
 
 
+FlowName = Annotated[
+    str | None,
+    Field(pattern=r"^[A-Za-z0-9_-]+\.flow$", description="the name of a file in include/jobs/flows"),
+]
+
+
 class Wrangler(Part):
     """The Data Wrangler flow that makes an extract of the curated partition for analysis."""
 
-    flow: Annotated[
-        str | None,  # null: no extract
-        Field(pattern=r"^[A-Za-z0-9_-]+\.flow$", description="the name of a file in include/jobs/flows"),
-    ]
+    flow: FlowName  # null: no extract
     output_node: str  # the flow's node whose table is written
     content_type: Literal["CSV", "PARQUET"]
     image_version: str
@@ -451,6 +454,9 @@ class Encoders(Part):
 class Features(Part):
     """What the model sees: numbers, ratios, dates, texts; products; categories, crosses, bins."""
 
+    engine: Literal["processing", "data_wrangler"]  # what is declared here, or what a flow does
+    flow: FlowName  # of data_wrangler
+    output_node: str  # the flow's node whose table has the features
     split: Split
     impute: Impute
     outliers: OutlierRule | None

@@ -311,7 +311,8 @@ class TestLoanApproval:
             assert "partition" in said
 
     def test_a_backfill_runs_each_day_for_its_own_data(self, stack: Stack, loan: Run) -> None:
-        """Three days with a window of three, while their applications have newer features already.
+        """Three days with a window of three, while their applications have newer features already; what is
+        learned from is told by a Data Wrangler flow.
 
         `loan_window` shares the group of `loan_approval`, so the group is there. Of some applications of the
         first day it gets a correction of the second day, and one of a week later. No run learns from either:
@@ -361,7 +362,12 @@ class TestLoanApproval:
                 held = known[row["application_id"]]
                 assert {name: row[name] for name in held} == held
                 assert row["feature_time"] == held["applied_at"].replace(tzinfo=datetime.UTC).timestamp()
-            asked = bucket.json(f"runs/{day}/deploy_manage/deployment.json")["by_entity"]
+            wrangled = bucket.keys(f"runs/{day}/prepare_transform/wrangled/")
+            assert [key for key in wrangled if key.endswith("/fitted.flow")]
+            deployment = bucket.json(f"runs/{day}/deploy_manage/deployment.json")
+            assert len(deployment["records"]) == 5
+            assert all(record["equal"] for record in deployment["records"])
+            asked = deployment["by_entity"]
             assert asked
             assert all(each["equal"] and each["key"] not in corrected for each in asked)
         assert set(corrected) & set(known)

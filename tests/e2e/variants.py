@@ -1,5 +1,5 @@
 """The project's workflows with other bounds on bias, so that each way of the gate is taken, on Spark, and
-with several days to learn from."""
+with several days to learn from, by features of a flow."""
 
 from __future__ import annotations
 
@@ -54,6 +54,13 @@ STORES: dict[str, dict[str, Any]] = {
     # The group of the workflow that it is made from: two workflows may share one.
     "loan_window": {"event_time": "applied_at", "window_days": 3, "group": "loan-approval"},
 }
+FEATURES: dict[str, dict[str, Any]] = {
+    "loan_window": {
+        "engine": "data_wrangler",
+        "flow": "loan_approval_features.flow",
+        "output_node": "encoded",
+    },
+}
 
 
 def write(folder: Path) -> None:
@@ -68,5 +75,7 @@ def write(folder: Path) -> None:
             data["cleaning"] = {"engine": ENGINES[name]}
         if name in STORES:
             data["feature_store"] = STORES[name]
+        if name in FEATURES:
+            data["features"] = FEATURES[name]
         data["deployment"]["endpoint"] = name.replace("_", "-")
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))

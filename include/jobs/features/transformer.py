@@ -101,7 +101,7 @@ class FeatureTransformer:
         whole = cls(tuple(numeric), plan.products, tuple(categorical), tuple(outputs), dict(types))
         if len(outputs) < len(names):
             matrix = np.asfortranarray(matrix[:, [names.index(name) for name in outputs]])
-        return Learned(whole._pruned(), matrix, left, found, names)
+        return Learned(whole.pruned(), matrix, left, found, names)
 
     @property
     def inputs(self) -> list[str]:
@@ -174,7 +174,7 @@ class FeatureTransformer:
             "categorical": [each.to_json() for each in self.categorical],
         }
 
-    def _pruned(self) -> FeatureTransformer:
+    def pruned(self) -> FeatureTransformer:
         """Without what no selected column needs: a record need not name what is not looked at."""
         products = tuple(pair for pair in self.products if "*".join(pair) in self.outputs)
         factors = {name for pair in products for name in pair}

@@ -4,6 +4,8 @@
                          files have no ending
            training      optional: Parquet, rows of the same partition to learn from instead, perhaps
                          with weights (sample_weight) or repeated, as the mitigation job wrote them
+           wrangled      optional: what a Data Wrangler job made of the training rows: its table in Parquet,
+                         and the flow with what it has learned; then the flow says what the features are
     output train         part-00000.csv: label first, then the features; no header (XGBoost's rule). Where
                          rows have weights, these stand between label and features (its csv_weights)
            validation    part-00000.csv: likewise
@@ -32,92 +34,72 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from jobs.feature_store.records import entity_of
-from jobs.features import summary
-from jobs.features.columns import FeatureError, Flags, Matrix, Vector
+from jobs.features import from_flow, summary
+from jobs.features.columns import FeatureError, Flags, Matrix, Types, Vector
 from jobs.features.encoders import Training
 from jobs.features.plan import columns_of, plan
-from jobs.features.split import SPLITS, Split, assign
-from jobs.features.transformer import FeatureTransformer
+from jobs.features.split import SPLITS, Split
+from jobs.features.transformer import FeatureTransformer, Learned
 from jobs.processing.job import Job, JobError, run, say
-
-ROW_ID = "row_id"  # what the cleaning job adds where rows have no natural key
-WEIGHT = "sample_weight"  # what the mitigation job adds
+from jobs.processing.rows import WEIGHT, Rows, frame, load
 
 
 def build_features(job: Job) -> None:
-    """Split the curated rows, fit the transformer on the training rows, write all three splits."""
+    """Fit the transformer on the training rows, write all three splits, and say what was done."""
     data, features = job.config["data"], job.config["features"]
-    key = data["key"] or ROW_ID
     types = {column["name"]: column["type"] for column in data["columns"]}
-    label = data["label"]["column"]
-    curated = read(job.inputs("curated", "*"))
-    learned = read(job.inputs("training", "*")) if job.has("training") else curated
-    for column in (key, entity_of(job.config), label):
-        for table in (curated, learned):
-            if column not in table.column_names:
-                raise JobError(
-                    f"{column}: no such column in the curated rows; they have {', '.join(table.column_names)}"
-                )
-    judged = in_order(curated, key)
-    learned = judged if learned is curated else in_order(learned, key)
+    rows = load(job)
+    labels = rows.table.column(data["label"]["column"]).to_pandas()
+    positives = positive(labels, data["label"]["positive"])
+    counts = count(rows.split, positives)
+    check(counts, data["label"]["column"], data["label"]["positive"], labels)
+    weights = weights_of(rows.table, rows.split)
+    say(f"{rows.table.num_rows} rows: " + ", ".join(f"{name} {counts[name]['rows']}" for name in SPLITS))
+    chosen = rows.split == "train"
+    training = Training(
+        positives=positives[chosen],
+        weights=np.ones(counts["train"]["rows"]) if weights is None else weights[chosen],
+        keys=rows.table.column(rows.key).filter(pa.array(chosen)).cast(pa.string()).to_pylist(),
+    )
     try:
-        asked = plan(features)
-        table, split = divided(judged, learned, key, split_of(judged, job.config))
-        labels = table.column(label).to_pandas()
-        positives = positive(labels, data["label"]["positive"])
-        counts = count(split, positives)
-        check(counts, label, data["label"]["positive"], labels)
-        weights = weights_of(table, split)
-        say(f"{table.num_rows} rows: " + ", ".join(f"{name} {counts[name]['rows']}" for name in SPLITS))
-        rows = {name: frame(table, split == name, columns_of(features)) for name in SPLITS}
-        chosen = split == "train"
-        known = Training(
-            positives=positives[chosen],
-            weights=np.ones(counts["train"]["rows"]) if weights is None else weights[chosen],
-            keys=table.column(key).filter(pa.array(chosen)).cast(pa.string()).to_pylist(),
-        )
-        fitted = FeatureTransformer.fit(rows["train"], asked, types, known)
+        fitted = learned(job, rows, types, training)
         transformer = fitted.transformer
-        made = {"train": fitted.train, "validation": transformer.transform(rows["validation"])}
-        transformer.transform(rows["test"])  # a row that is refused fails here, not once a model was paid for
-        for name, matrix in made.items():
-            write_csv(
-                job.output(name) / "part-00000.csv",
-                positives[split == name],
-                matrix,
-                None if weights is None else weights[split == name],
-            )
-        limits = job.config["profile"]
+        raw = {name: frame(rows.table, rows.split == name, transformer.inputs) for name in SPLITS}
+        made = {"train": fitted.train, "validation": transformer.transform(raw["validation"])}
+        transformer.transform(raw["test"])  # a row that is refused fails here, not once a model was paid for
         described = {
-            "features": summary.described(fitted, rows["train"], types, limits["bins"]),
+            "features": summary.described(fitted, raw["train"], types, job.config["profile"]["bins"]),
             "left_out": [vars(each) for each in fitted.left_out],
             "alerts": summary.alerts(
                 fitted,
-                known.positives,
-                {name: rows[name] for name in ("validation", "test")},
+                training.positives,
+                {name: raw[name] for name in ("validation", "test")},
                 types,
-                limits["alerts"],
+                job.config["profile"]["alerts"],
             ),
         }
     except FeatureError as error:
         raise JobError(str(error)) from error
-    held_out = table.filter(pa.array(split == "test")).select(curated.column_names)
+    for name, matrix in made.items():
+        where = rows.split == name
+        write_csv(
+            job.output(name) / "part-00000.csv",
+            positives[where],
+            matrix,
+            None if weights is None else weights[where],
+        )
+    held_out = rows.table.filter(pa.array(rows.split == "test")).select(rows.columns)
     pq.write_table(held_out, str(job.output("test") / "part-00000.parquet"))
     (job.output("transformer") / "transformer.json").write_text(transformer.to_json(), encoding="utf-8")
     report = {
-        "rows_in": table.num_rows,
+        "rows_in": rows.table.num_rows,
         "splits": counts,
         "weighted": weights is not None,
         "label": data["label"],
         "columns": list(transformer.outputs),
         "inputs": transformer.inputs,
         "transformer_digest": transformer.digest,
-        "steps": [
-            step("accepted", curated.num_rows, learned.num_rows, "the curated rows, and those to learn from"),
-            step("split", table.num_rows, sum(one["rows"] for one in counts.values()), shares_text(features)),
-            *(step(name, table.num_rows, counts[name]["rows"], name) for name in SPLITS),
-        ],
+        "steps": steps(rows, counts, features["split"]),
         "made": len(fitted.made),
         **described,
     }
@@ -125,75 +107,42 @@ def build_features(job: Job) -> None:
     (job.output("report") / "features.json").write_text(text, encoding="utf-8")
     for alert in described["alerts"]:
         say(f"look at this: {alert['says']}")
-    say(
-        f"{len(transformer.outputs)} features of {len(transformer.inputs)} columns"
-        + (f", {len(fitted.left_out)} left out" if fitted.left_out else "")
-    )
+    left = f", {len(fitted.left_out)} left out" if fitted.left_out else ""
+    say(f"{len(transformer.outputs)} features of {len(transformer.inputs)} columns{left}")
 
 
-def read(paths: Sequence[Path]) -> pa.Table:
-    """All curated rows. Raises JobError if there is none."""
-    # One file at a time: as a dataset, `dt=...` in a path would become a column of its own.
-    table = pa.concat_tables(pq.ParquetFile(str(path)).read() for path in paths)
-    if not table.num_rows:
-        raise JobError("the curated partition holds no rows")
-    return table
+def learned(job: Job, rows: Rows, types: Types, training: Training) -> Learned:
+    """What the training rows have taught: this program, or a Data Wrangler job before it."""
+    features, chosen = job.config["features"], rows.split == "train"
+    if job.has("wrangled"):
+        say(f"the features are those of the flow {features['flow']}, as it was fitted on the training rows")
+        flow = from_flow.read(job.inputs("wrangled", "*.flow"))
+        apart = [rows.key, job.config["data"]["label"]["column"], WEIGHT]
+        found = from_flow.features(flow, features["output_node"], types, apart)
+        raw = frame(rows.table, chosen, found.transformer.inputs)
+        files = job.inputs("wrangled", "*.parquet")
+        table = pa.concat_tables(pq.ParquetFile(str(path)).read() for path in files)
+        return from_flow.checked(found, raw, rows.key, table, training)
+    raw = frame(rows.table, chosen, columns_of(features))
+    return FeatureTransformer.fit(raw, plan(features), types, training)
 
 
-def in_order(table: pa.Table, key: str) -> pa.Table:
-    """The rows by their key. Athena joins them in any order, and XGBoost draws its samples by place."""
-    return table.sort_by([(key, "ascending")])
-
-
-def split_of(curated: pa.Table, config: Mapping[str, Any]) -> Split:
-    """The split of each curated row: by its entity, so that none is in two, or by time."""
-    shares = config["features"]["split"]
-    times = None
-    if shares["time"] is not None:
-        times = pd.to_datetime(curated.column(shares["time"]).to_pandas(date_as_object=False))
-        times.name = shares["time"]
-    return assign(curated.column(entity_of(config)).to_pandas().astype(str), shares, times)
-
-
-def divided(curated: pa.Table, learned: pa.Table, key: str, split: Split) -> tuple[pa.Table, Split]:
-    """All rows and their splits: training and validation rows of ``learned``, held-out rows of ``curated``.
-
-    :param split: of each curated row; a row to learn from lies where the curated one of its key does
-    Raises JobError where ``learned`` has a key that the curated partition lacks: it was made from another.
-    """
-    if learned is curated:
-        return curated, split
-    place = pd.Series(split, index=curated.column(key).to_pandas().astype(str))
-    keys_learned = learned.column(key).to_pandas().astype(str)
-    strange = keys_learned[~keys_learned.isin(place.index)]
-    if len(strange):
-        raise JobError(
-            f"training: {len(strange)} rows are not of this partition, e.g. {key} {strange.iloc[0]}; "
-            "they were made from other curated rows"
-        )
-    split_learned = place[~place.index.duplicated()].loc[keys_learned].to_numpy()
-    kept, held_out = split_learned != "test", split == "test"
-    parts = [learned.filter(pa.array(kept)), curated.filter(pa.array(held_out))]
-    both = pa.concat_tables(parts, promote_options="default")  # held-out rows have no weight
-    return both, np.concatenate([split_learned[kept], split[held_out]])
-
-
-def frame(table: pa.Table, chosen: Flags, columns: Sequence[str]) -> pd.DataFrame:
-    """The chosen rows of these columns. Texts stay codes of distinct texts: a tenth of the memory.
-
-    Raises FeatureError for a column that is not there.
-    """
-    absent = [name for name in columns if name not in table.column_names]
-    if absent:
-        raise FeatureError(
-            f"{', '.join(absent)}: no such column in the rows; they have {', '.join(table.column_names)}"
-        )
-    rows: pd.DataFrame = (
-        table.select(columns)
-        .filter(pa.array(chosen))
-        .to_pandas(strings_to_categorical=True, date_as_object=False)
-    )
-    return rows
+def steps(
+    rows: Rows, counts: Mapping[str, Mapping[str, int]], shares: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """What became of the rows: ``{"name", "rows_in", "rows_out", "says"}`` each."""
+    told = ", ".join(f"{name} {shares[name]:.0%}" for name in SPLITS)
+    lines = [
+        ("accepted", rows.curated, rows.accepted, "the curated rows, and those to learn from"),
+        (
+            "split",
+            rows.table.num_rows,
+            sum(one["rows"] for one in counts.values()),
+            f"by {shares['time'] or 'a hash of the entity'}: {told}",
+        ),
+        *((name, rows.table.num_rows, counts[name]["rows"], name) for name in SPLITS),
+    ]
+    return [dict(zip(("name", "rows_in", "rows_out", "says"), line, strict=True)) for line in lines]
 
 
 def weights_of(table: pa.Table, split: Split) -> Vector | None:
@@ -211,18 +160,6 @@ def weights_of(table: pa.Table, split: Split) -> Vector | None:
             "expected finite numbers from 0 on"
         )
     return weights
-
-
-def step(name: str, rows_in: int, rows_out: int, says: str) -> dict[str, Any]:
-    """One line of what became of the rows."""
-    return {"name": name, "rows_in": rows_in, "rows_out": rows_out, "says": says}
-
-
-def shares_text(features: Mapping[str, Any]) -> str:
-    """How the rows were split, in words."""
-    split = features["split"]
-    shares = ", ".join(f"{name} {split[name]:.0%}" for name in SPLITS)
-    return f"by {split['time'] or 'a hash of the entity'}: {shares}"
 
 
 def positive(labels: pd.Series, values: Sequence[Any]) -> Flags:

@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 from jobs.bias import clarify, dataset, mitigation, mitigation_report
 from jobs.bias.config import AnalysisConfig
 from jobs.bias.selection import Groups, select
-from jobs.processing.build_features import WEIGHT, read
 from jobs.processing.job import Job, JobError, run, say
+from jobs.processing.rows import WEIGHT, read
 
 METHODS = ("reweighing", "resampling")
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from aws_ml import run
-from aws_ml.run import AS_OF, CODE_PREFIX, DATASET_URI, FEATURE_GROUP, JOINED, MODEL_URI, ROLE_ARN
+from aws_ml.run import (
+    AS_OF,
+    CODE_PREFIX,
+    DATASET_URI,
+    FEATURE_GROUP,
+    JOINED,
+    MODEL_URI,
+    ROLE_ARN,
+    WRANGLER_JOB,
+)
 from aws_ml.schema import Workflow
 
 # Where a processing job finds and leaves its files. The two names below it are SageMaker's convention.
@@ -23,10 +32,9 @@ def build_features(
     :param code: the S3 prefix under which the jobs were published, with a slash at its end
     """
     paths = workflow.paths
-    # To be judged by the curated rows, to learn from the accepted ones; most days they are the same.
-    rows = {"curated": paths.uri(paths.curated), "training": dataset_uri}
-    if workflow.feature_store.enabled:
-        rows = {"curated": JOINED["curated"], "training": JOINED["training"]}
+    inputs = _rows(workflow, dataset_uri)
+    if workflow.features.engine == "data_wrangler":
+        inputs["wrangled"] = f"{paths.uri(paths.wrangled_features)}{WRANGLER_JOB}/"
     return script_job(
         workflow,
         stage="prepare_transform",
@@ -34,7 +42,7 @@ def build_features(
         script="build_features.py",
         image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
         code=code,
-        inputs=rows,
+        inputs=inputs,
         outputs={
             "train": paths.uri(paths.split("train")),
             "validation": paths.uri(paths.split("validation")),
@@ -43,6 +51,28 @@ def build_features(
             "report": paths.uri(paths.stage("prepare_transform")),
         },
     )
+
+
+def split_rows(workflow: Workflow, code: str = CODE_PREFIX, dataset_uri: str = DATASET_URI) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: the training rows, for a Data Wrangler job to learn from."""
+    paths = workflow.paths
+    return script_job(
+        workflow,
+        stage="prepare_transform",
+        step="split",
+        script="split_rows.py",
+        image=run.image("scikit-learn", workflow.processing.scikit_learn_version),
+        code=code,
+        inputs=_rows(workflow, dataset_uri),
+        outputs={"rows": paths.uri(paths.training_rows)},
+    )
+
+
+def _rows(workflow: Workflow, dataset_uri: str) -> dict[str, str]:
+    """To be judged by the curated rows, to learn from the accepted ones; most days they are the same."""
+    if workflow.feature_store.enabled:
+        return {"curated": JOINED["curated"], "training": JOINED["training"]}
+    return {"curated": workflow.paths.uri(workflow.paths.curated), "training": dataset_uri}
 
 
 def ingest_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:

@@ -24,6 +24,7 @@ XCOMS: dict[str, dict[str, Any]] = {
         "curated": "s3://local-ml/w/j/part=curated/",
         "training": "s3://local-ml/w/j/part=training/",
     },
+    "wrangle_features": {"name": "loan-approval-wrangle-features-1"},
     "check_features": {"weighted": False},
     "train_model": {"model_uri": "s3://local-ml/w/runs/2026-01-15/train_tune/model/t/output/model.tar.gz"},
     "create_model": {"name": "loan-approval-model-20260115-abcdef-01234567"},

@@ -19,6 +19,14 @@ FOLDER = Path(__file__).parents[3] / "include" / "workflows"
 DEFAULTS = read("defaults.yaml", (FOLDER / "defaults.yaml").read_text())
 GOOD = yaml.safe_load((FOLDER / "loan_approval.yaml").read_text())
 CLIP = {"by": "iqr", "factor": 1.5}
+BY_A_FLOW = {
+    "engine": "data_wrangler",
+    "flow": "loan_approval_features.flow",
+    "output_node": "encoded",
+    "numeric": [],
+    "categorical": [],
+    "interactions": [],
+}
 
 
 def parsed(**features: Any) -> Workflow:
@@ -62,6 +70,8 @@ def parsed(**features: Any) -> Workflow:
         {"bins": [{"column": "age", "edges": [30, 50]}, {"column": "income", "count": 10, "by": "width"}]},
         {"select": {"top": 5, "keep": ["age", "income*loan_amount"], "maximum_correlation": 0.95}},
         {"split": {"train": 0.5, "validation": 0.25, "test": 0.25, "time": "applied_at"}},
+        BY_A_FLOW,
+        {**BY_A_FLOW, "split": {"train": 0.5, "validation": 0.25, "test": 0.25}},
     ],
 )
 def test_what_may_be_said(features: dict[str, Any]) -> None:
@@ -168,6 +178,17 @@ def test_what_may_be_said(features: dict[str, Any]) -> None:
             "texts[0].measures",
             "each measure once",
         ),
+        # a flow
+        ({"engine": "spark"}, "engine", "'processing' or 'data_wrangler'"),
+        ({"flow": "loan_approval_features.flow"}, "flow", "allowed: with data_wrangler only"),
+        ({"output_node": "encoded"}, "output_node", "allowed: with data_wrangler only"),
+        ({**BY_A_FLOW, "numeric": ["age"]}, "numeric", "allowed: none, as the flow says"),
+        ({**BY_A_FLOW, "select": {"top": 3}}, "select", "allowed: only what the flow does itself"),
+        ({**BY_A_FLOW, "outliers": CLIP}, "outliers", "allowed: only what the flow does itself"),
+        ({**BY_A_FLOW, "flow": None}, "flow", "allowed: census_income.flow"),
+        ({**BY_A_FLOW, "flow": "loan_features.flow"}, "flow", "found loan_features.flow; allowed: "),
+        ({**BY_A_FLOW, "output_node": "encodd"}, "output_node", "found encodd; allowed: "),
+        ({**BY_A_FLOW, "flow": "loan_approval.flow"}, "flow", "allowed, since single records need it, too"),
         # selection and split
         ({"select": {"keep": ["ages"]}}, "select.keep[0]", "did you mean age?"),
         ({"select": {"keep": ["age", "income"], "top": 1}}, "select.top", "at least the 2 of `keep`"),

@@ -230,17 +230,33 @@ WITHOUT_A_STORE = {
     "build_features": {"check_features"},
     "check_features": set(),
 }
+BY_A_FLOW: dict[str, set[str]] = {
+    "split_rows": {"wrangle_features"},
+    "put_flow": {"wrangle_features"},
+    "wrangle_features": {"build_features"},
+}
 
 
+@pytest.mark.parametrize("engine", ["processing", "data_wrangler"])
 @pytest.mark.parametrize(
     ("enabled", "graph"), [(True, GRAPHS["prepare_transform"]), (False, WITHOUT_A_STORE)]
 )
-def test_features_are_joined_where_a_workflow_has_a_store(
-    tmp_path: Path, enabled: bool, graph: dict[str, set[str]]
+def test_features_are_joined_and_wrangled_where_a_workflow_says_so(
+    tmp_path: Path, enabled: bool, graph: dict[str, set[str]], engine: str
 ) -> None:
-    text = (FOLDERS[0] / "loan_approval.yaml").read_text()
-    text = text.replace("feature_store:\n", f"feature_store:\n  enabled: {str(enabled).lower()}\n")
-    (tmp_path / "loan_approval.yaml").write_text(text)
+    data = yaml.safe_load((FOLDERS[0] / "loan_approval.yaml").read_text())
+    data["feature_store"]["enabled"] = enabled
+    if engine == "data_wrangler":
+        data["features"] = {
+            "engine": engine,
+            "flow": "loan_approval_features.flow",
+            "output_node": "encoded",
+        }
+        graph = {
+            task_id: {"split_rows" if follower == "build_features" else follower for follower in followers}
+            for task_id, followers in graph.items()
+        } | BY_A_FLOW
+    (tmp_path / "loan_approval.yaml").write_text(yaml.safe_dump(data))
     bag = load([tmp_path])
     assert bag.import_errors == {}
     tasks = dag_of(bag, "loan_approval", "prepare_transform").tasks

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aws_ml import flow
-from aws_ml.requests import data_wrangler
+from aws_ml.requests import data_wrangler, processing_job
+from aws_ml.schema import Workflow
 from aws_ml.workflow import load_workflow
 from tests.support.aws_model import faults
 from tests.unit.aws_ml.rendering import rendered
@@ -50,6 +51,53 @@ def test_the_flow_of_a_run_is_the_file_with_its_partition() -> None:
     (source,) = [node for node in file["nodes"] if node["type"] == "SOURCE"]
     del source["parameters"]["dataset_definition"]["s3ExecutionContext"]["s3Uri"]
     assert document == file
+
+
+def by_a_flow() -> Workflow:
+    """The sample workflow with features by a flow."""
+    features = {
+        "engine": "data_wrangler",
+        "flow": "loan_approval_features.flow",
+        "output_node": "encoded",
+    }
+    changed: Workflow = LOAN.model_copy(update={"features": LOAN.features.model_copy(update=features)})
+    return changed
+
+
+def test_a_flow_of_features_is_fitted_anew_on_the_training_rows() -> None:
+    """Whatever the file has learned elsewhere: else a model learns from rows that it is judged by."""
+    workflow = by_a_flow()
+    body = rendered(workflow, data_wrangler.wrangle_features(workflow))
+    assert faults("sagemaker", "CreateProcessingJob", body) == []
+    assert body["AppSpecification"]["ContainerArguments"] == [
+        '--output-config \'{"encoded.default": {"content_type": "PARQUET"}}\'',
+        '--refit-trained-params \'{"refit": true, "output_flow": "fitted.flow"}\'',
+    ]
+    stage = RUN.replace("ingest_analyze", "prepare_transform")
+    inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in body["ProcessingInputs"]}
+    assert inputs == {"flow": f"{stage}/wrangler.flow", "curated": f"{stage}/rows/"}
+    (output,) = body["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"] == f"{stage}/wrangled"
+    document = rendered(workflow, data_wrangler.features_flow(workflow))
+    (source,) = [node for node in document["nodes"] if node["type"] == "SOURCE"]
+    assert source["parameters"]["dataset_definition"]["s3ExecutionContext"]["s3Uri"] == f"{stage}/rows/"
+
+
+def test_the_rows_to_fit_on_are_written_before_and_the_fitted_flow_is_read_after() -> None:
+    workflow = by_a_flow()
+    split = rendered(workflow, processing_job.split_rows(workflow))
+    assert faults("sagemaker", "CreateProcessingJob", split) == []
+    (output,) = split["ProcessingOutputConfig"]["Outputs"]
+    stage = RUN.replace("ingest_analyze", "prepare_transform")
+    assert output["S3Output"]["S3Uri"] == f"{stage}/rows"
+    build = rendered(workflow, processing_job.build_features(workflow))
+    assert faults("sagemaker", "CreateProcessingJob", build) == []
+    inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in build["ProcessingInputs"]}
+    assert inputs["wrangled"] == f"{stage}/wrangled/loan-approval-wrangle-features-1/"
+    same = {each["InputName"]: each["S3Input"]["S3Uri"] for each in split["ProcessingInputs"]}
+    assert {name: inputs[name] for name in ("curated", "training")} == {
+        name: same[name] for name in ("curated", "training")
+    }
 
 
 def faults_of(change: Any, output_node: str = "sample") -> str:
@@ -94,7 +142,7 @@ def test_a_flow_that_does_not_fit_is_refused(change: Any, says: str) -> None:
 
 def test_the_projects_flows_fit() -> None:
     assert faults_of(str) == ""
-    assert flow.names() == ["census_income.flow", "loan_approval.flow"]
+    assert flow.names() == ["census_income.flow", "loan_approval.flow", "loan_approval_features.flow"]
 
 
 def test_a_file_that_is_not_there_or_not_json_is_told(tmp_path: Path) -> None:

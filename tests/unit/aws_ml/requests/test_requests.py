@@ -58,7 +58,7 @@ def bodies(workflow: Workflow, builder: Builder) -> list[dict[str, Any]]:
 
 
 def test_all_builders_are_found() -> None:
-    assert len(BUILDERS) == 28, sorted(BUILDERS)
+    assert len(BUILDERS) == 30, sorted(BUILDERS)
 
 
 def test_every_workflow_file_loads() -> None:

@@ -12,7 +12,7 @@ FLOWS = sorted((Path(__file__).parents[5] / "include" / "jobs" / "flows").glob("
 
 
 def test_there_are_flows() -> None:
-    assert {path.stem for path in FLOWS} == {"census_income", "loan_approval"}
+    assert {path.stem for path in FLOWS} == {"census_income", "loan_approval", "loan_approval_features"}
 
 
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
