@@ -31,9 +31,15 @@ class Credentials:
 
     def __init__(self, database: Database) -> None:
         self._records = Records(database, "credential")
+        self._root: Credential | None = None  # it never changes, and every call asks for it
 
     def root(self) -> Credential:
         """The account's own key, made on first use and kept."""
+        if self._root is None:
+            self._root = self._read_root()
+        return self._root
+
+    def _read_root(self) -> Credential:
         found = self._records.find("root")
         if found is None:
             body = {"access_key": "AKIA" + _letters(16), "secret_key": secrets.token_urlsafe(30)}

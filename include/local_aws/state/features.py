@@ -17,6 +17,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 
 from local_aws.state.records import Database
 
@@ -43,10 +45,11 @@ CREATE INDEX IF NOT EXISTS feature_buffer_store ON feature_buffer (store, number
 
 # An older event time changes nothing, an equal one writes over; what has expired is as if it were not there.
 _PUT = """
-INSERT INTO feature_online VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (store, id) DO UPDATE
+INSERT INTO feature_online VALUES {rows} ON CONFLICT (store, id) DO UPDATE
 SET time = excluded.time, expires = excluded.expires, deleted = excluded.deleted, body = excluded.body
 WHERE excluded.time >= time OR expires <= ?
 """
+_MOST_ROWS = 1000  # of one statement, whose values SQLite counts: at most 32,766
 _BUFFER = "INSERT INTO feature_buffer (store, called, deleted, body) VALUES (?, ?, ?, ?)"
 
 
@@ -68,7 +71,7 @@ class Buffered:
     number: int
     called: float  # seconds since 1970
     deleted: bool
-    body: str  # a JSON list of bodies
+    body: str  # the records' bodies, one a line
 
 
 @dataclass
@@ -92,9 +95,15 @@ class Write:
 
 @dataclass
 class Features:
-    """All records of all feature groups."""
+    """All records of all feature groups.
+
+    Args:
+        database: where they are.
+        meanwhile: does the work of another call that may write, on this thread; False when there is none.
+    """
 
     database: Database
+    meanwhile: Callable[[], bool] = lambda: False
     _waiting: list[Write] = field(default_factory=list)
     _queueing: threading.Lock = field(default_factory=threading.Lock)
     _committing: threading.Lock = field(default_factory=threading.Lock)
@@ -109,6 +118,8 @@ class Features:
         """
         with self._queueing:
             self._waiting.append(given)
+        while not given.done and self.meanwhile():
+            pass
         with self._committing:
             if not given.done:
                 self._commit()
@@ -198,12 +209,26 @@ class Features:
         rows = self.database.connection().execute("SELECT DISTINCT store FROM feature_buffer")
         return [store for (store,) in rows]
 
-    def buffered(self, store: str, characters: int) -> list[Buffered]:
-        """The oldest calls in the buffer, about as many characters as asked for, at least one call."""
+    def newest_buffered(self, store: str) -> int:
+        """The number of the newest call in the buffer; 0 when there is none."""
+        (found,) = (
+            self.database.connection()
+            .execute("SELECT coalesce(max(number), 0) FROM feature_buffer WHERE store = ?", (store,))
+            .fetchone()
+        )
+        return int(found)
+
+    def buffered(self, store: str, characters: int, newest: int) -> list[Buffered]:
+        """The oldest calls in the buffer, about as many characters as asked for, at least one call if any.
+
+        Args:
+            newest: the number of the last call that is wanted.
+        """
         found: list[Buffered] = []
         rows = self.database.connection().execute(
-            "SELECT number, called, deleted, body FROM feature_buffer WHERE store = ? ORDER BY number",
-            (store,),
+            "SELECT number, called, deleted, body FROM feature_buffer WHERE store = ? AND number <= ?"
+            " ORDER BY number",
+            (store, newest),
         )
         for number, called, deleted, body in rows:
             found.append(Buffered(number, called, bool(deleted), body))
@@ -219,13 +244,21 @@ class Features:
             connection.execute("DELETE FROM feature_buffer WHERE store = ? AND number <= ?", (store, last))
 
 
+@cache
+def _put(rows: int) -> str:
+    return _PUT.format(rows=", ".join(["(?, ?, ?, ?, ?, ?)"] * rows))
+
+
 def _apply(connection: sqlite3.Connection, given: Write) -> None:
     try:
         given.check()
     except Exception as refused:  # noqa: BLE001 - the caller's own answer; the others' records go on
         given.fault = refused
         return
-    if given.online:
-        connection.executemany(_PUT, [(*row, given.now) for row in given.online])
+    # One statement, not one a row: Python's lock is let go with every statement, and then another thread has
+    # it for milliseconds.
+    for start in range(0, len(given.online), _MOST_ROWS):
+        rows = given.online[start : start + _MOST_ROWS]
+        connection.execute(_put(len(rows)), [*chain.from_iterable(rows), given.now])
     if given.offline:
         connection.executemany(_BUFFER, given.offline)

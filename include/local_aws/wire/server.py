@@ -1,4 +1,4 @@
-"""The HTTP server: waitress, taught what S3 needs.
+"""The HTTP server: waitress, taught what S3 needs, and which thread answers what (``lanes``).
 
 Header names with an underscore (``x-amz-meta-my_key``), which it drops because WSGI cannot tell them from
 dashes; large bodies spooled beside the data instead of in ``/tmp``, which often is memory; an empty body
@@ -19,6 +19,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.task import WSGITask
 
+from local_aws.wire.lanes import Lanes
 from local_aws.wire.request import KEPT_UNDERSCORE
 
 _LARGEST_BODY = 5 * 1024**3 + 1  # bytes; S3's limit for one PUT
@@ -48,10 +49,11 @@ def server(application: Any, bound: socket.socket, spool: Path, *, threads: int 
         threads: calls handled at once; an InvokeEndpoint holds one as long as the model computes.
     """
     spool.mkdir(parents=True, exist_ok=True)
+    lanes = Lanes(threads)
     made = create_server(
         application,
         sockets=[bound],
-        threads=threads,
+        _dispatcher=lanes,
         ident="local-aws",
         connection_limit=1000,
         recv_bytes=1 << 18,
@@ -60,6 +62,15 @@ def server(application: Any, bound: socket.socket, spool: Path, *, threads: int 
         log_socket_errors=False,
     )
     made.channel_class = _channel_class(spool)
+    accepts = made.readable
+
+    def readable() -> bool:
+        # waitress asks before it looks at the sockets again, and asks the server before the channels, as it
+        # was added before them: so a channel that is answered here is listened to in the same round.
+        lanes.serve_at_once()
+        return bool(accepts())
+
+    made.readable = readable
     return made
 
 
@@ -106,5 +117,9 @@ def _channel_class(spool: Path) -> type:
     class Channel(HTTPChannel):  # type: ignore[misc]
         parser_class = Parser
         task_class = _Task
+
+        def service(self) -> None:
+            super().service()
+            self._flush_some_if_lockable()  # at once, not when the other thread comes round
 
     return Channel

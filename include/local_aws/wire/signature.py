@@ -212,7 +212,7 @@ def _known(access_key: str, token: str | None, find: Callable[[str], Key | None]
 
 def _check_time(claim: _Claim, now: datetime) -> None:
     try:
-        signed_at = datetime.strptime(claim.time, _TIME).replace(tzinfo=UTC)
+        signed_at = _moment(claim.time)
     except ValueError:
         raise SignatureRefused("malformed", f"'{claim.time}' is not a time like 20260115T060000Z.") from None
     if not claim.time.startswith(claim.date):
@@ -228,6 +228,12 @@ def _check_time(claim: _Claim, now: datetime) -> None:
             f"The difference between the request time ({claim.time}) and the current time "
             f"({now.strftime(_TIME)}) is too large.",
         )
+
+
+@lru_cache(maxsize=64)
+def _moment(text: str) -> datetime:
+    """A time as it is signed; many calls are of the same second. Raises ValueError."""
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
 
 
 def _content_sha256(request: Request, claim: _Claim) -> str:

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from local_aws.app import open_context
 from local_aws.services.context import Context
-from local_aws.services.sagemaker.feature_store import quick
+from local_aws.services.sagemaker.feature_store import offline, quick
 from local_aws.services.sagemaker.feature_store import record as runtime
 from local_aws.services.sagemaker.feature_store.keeper import KIND, Keeper
 from local_aws.settings import Settings
@@ -72,12 +72,21 @@ class Store:
             return None
         return {key: value for key, value in plain(answer["Record"]).items() if key != "customer_id"}
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys in the bucket b."""
+        return [found.key for found in self.context.objects.scan("b", prefix)]
+
+    def bodies(self, group: str) -> list[str]:
+        """The records on their way to S3, as they are stored."""
+        calls = Keeper.of(self.context).features.buffered(f"store of {group}", 1 << 30, 1 << 30)
+        return [row for call in calls for row in call.body.split("\n")]
+
     def offline(self, group: str = "g") -> list[tuple[str, str | None, bool]]:
         """Event time, income and whether it says "deleted", of each record on its way to S3."""
         return [
             (values[1], values[2], call.deleted)
-            for call in Keeper.of(self.context).features.buffered(f"store of {group}", 1 << 30)
-            for values in json.loads(call.body)
+            for call in Keeper.of(self.context).features.buffered(f"store of {group}", 1 << 30, 1 << 30)
+            for values in map(json.loads, call.body.split("\n"))
         ]
 
 
@@ -210,6 +219,39 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(store: Store) -> None:
     assert store.offline() == []
 
 
+# --- the offline store ------------------------------------------------------------------------------
+
+
+def test_a_flush_does_not_run_after_what_comes_in_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a stream of records would become a stream of files with a few records each."""
+    store.context.objects.create_bucket("b")
+    storage = {"S3Uri": "s3://b/k", "ResolvedOutputS3Uri": "s3://b/k/data"}
+    store.make("bare", OfflineStoreConfig={"S3StorageConfig": storage, "DisableGlueTableCreation": True})
+    features, body = Keeper.of(store.context).features, store.context.records(KIND).get("bare").body
+    store.put(MIDDLE, 1.5, group="bare")
+    read = features.buffered
+
+    def busy(*asked: Any) -> Any:
+        found = read(*asked)
+        monkeypatch.setattr(features, "buffered", read)
+        store.put(LATE, 2.5, group="bare")
+        monkeypatch.setattr(features, "buffered", busy)
+        return found
+
+    monkeypatch.setattr(features, "buffered", busy)
+    offline.flush(store.context, features, body)
+    monkeypatch.setattr(features, "buffered", read)
+    assert (
+        store.offline("bare") == [(LATE, "2.5", False)] * 2
+    )  # the last look, which found nothing, counts too
+    assert len(store.keys("k/data/")) == 1
+    offline.flush(store.context, features, body)
+    assert store.offline("bare") == []
+    assert len(store.keys("k/data/")) == 2
+
+
 # --- the quick way ----------------------------------------------------------------------------------
 
 TEXTS = st.one_of(
@@ -237,6 +279,26 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made.engine.close()
 
 
+def test_the_quick_way_takes_what_is_plainly_right(store: Store) -> None:
+    """Whole records and some with gaps, features in another order, letters beyond ASCII: all are taken."""
+    whole = record(customer_id=1, event_time=MIDDLE, income=1.5, City="Köln")
+    gap = record(customer_id=2, event_time=EARLY, income="-2.5")
+    for records in ([whole], [whole, whole[::-1]], [whole, gap], [gap]):
+        entries = [{"FeatureGroupName": "g", "Record": each} for each in records]
+        sent = Sent({}, [], json.dumps({"Entries": entries}).encode())
+        answer = quick.batch_write_record(store.context, sent)
+        assert answer == {"Errors": [], "UnprocessedEntries": []}
+    put = quick.put_record(
+        store.context, Sent({"FeatureGroupName": "g"}, [], json.dumps({"Record": gap}).encode())
+    )
+    assert put == {}
+    assert [row[:2] for row in store.offline()] == [
+        (MIDDLE, "1.5"), (MIDDLE, "1.5"), (MIDDLE, "1.5"), (MIDDLE, "1.5"), (EARLY, "-2.5"), (EARLY, "-2.5"),
+        (EARLY, "-2.5"),
+    ]  # fmt: skip
+    assert store.online() == {"event_time": MIDDLE, "income": "1.5", "City": "Köln"}
+
+
 @settings(max_examples=300, deadline=None)
 @given(made=st.lists(PAIRS, max_size=5), group=st.sampled_from(["g", "lists"]))
 @example(made=record(City="\n"), group="g")
@@ -244,6 +306,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @example(made=[{"FeatureName": "City", "ValueAsString": None}], group="g")
 @example(made=[{"FeatureName": "City", "ValueAsString": "x", "ValueAsStringList": ["x"]}], group="g")
 @example(made=[{"FeatureName": "City", "ValueAsString": "x", "More": "x"}], group="g")
+@example(made=record(City='a"b'), group="g")
+@example(made=record(City="a\\b"), group="g")
 @example(made=record(income="1,2"), group="g")
 @example(made=record(tags=["x", "y"]), group="lists")
 @example(made=[{"FeatureName": "tags", "ValueAsString": ["x"]}], group="lists")
@@ -253,13 +317,14 @@ def test_the_quick_way_takes_nothing_that_the_other_refuses(
     shared: Store, made: list[dict[str, Any]], group: str
 ) -> None:
     """Both write the same bytes, or the quick one leaves the record to the other."""
-    fine = record(customer_id=1, event_time=MIDDLE)
+    fine = record(customer_id=1, event_time=MIDDLE, income=1.5, City="Ulm")
     replaced = {each["FeatureName"] for each in made}
     values = [*(each for each in fine if each["FeatureName"] not in replaced), *made]
-    before = len(shared.offline(group))
-    sent = json.dumps({"Entries": [{"FeatureGroupName": group, "Record": values}]}).encode()
+    before = len(shared.bodies(group))
+    entries = [{"FeatureGroupName": group, "Record": each} for each in (values, fine)]
+    sent = json.dumps({"Entries": entries}).encode()
     if quick.batch_write_record(shared.context, Sent({}, [], sent)) is None:
-        assert len(shared.offline(group)) == before
+        assert len(shared.bodies(group)) == before
         return
     body = json.dumps({"Record": values}).encode()
     where = {"FeatureGroupName": group}
@@ -269,5 +334,6 @@ def test_the_quick_way_takes_nothing_that_the_other_refuses(
     )
     validation.check(runtime.SERVICE, "PutRecord", parameters, payload=None)
     shared.call(runtime.put_record, **parameters)
-    quickly, other = shared.offline(group)[before:]
+    quickly, of_fine, other = shared.bodies(group)[before:]
     assert quickly == other
+    assert json.loads(of_fine)[:4] == ["1", MIDDLE, "1.5", "Ulm"]

@@ -23,6 +23,7 @@ from local_aws.state.features import Features
 from local_aws.state.objects import BucketMissing
 from local_aws.state.records import Body, RecordMissing
 from local_aws.wire.errors import AwsError
+from local_aws.wire.lanes import meanwhile
 
 KIND = "sagemaker.feature_group"
 METADATA = "sagemaker.feature_metadata"  # <store id>/<feature> -> Description, Parameters, times
@@ -40,7 +41,7 @@ class Keeper:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.features = Features(context.database)
+        self.features = Features(context.database, meanwhile)
         self._schemas: dict[str, Schema] = {}
         self._closed: set[str] = set()  # stores of deleted groups; changed with the database locked
         self._loading = threading.Lock()

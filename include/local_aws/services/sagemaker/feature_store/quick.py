@@ -7,6 +7,8 @@ model's checks and words.
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from local_aws.services.context import Context
@@ -63,13 +65,14 @@ def get_record(context: Context, sent: Sent) -> dict[str, Any] | None:
 def _written(context: Context, pairs: list[tuple[str, Any]], answer: dict[str, Any]) -> dict[str, Any] | None:
     keeper = Keeper.of(context)
     batch = Batch(keeper)
-    for name, record in pairs:
+    for name, entries in groupby(pairs, itemgetter(0)):
         schema = keeper.schema(name)
-        if schema is None or type(record) is not list:
+        records = [record for _, record in entries]
+        if schema is None or any(type(record) is not list for record in records):
             return None
-        row = schema.read(record)
-        if "\\n" in row.body:  # a line break, as JSON writes it: the model's ".*" does not take one
+        rows = schema.read_all(records)
+        if any("\\n" in row.body for row in rows):  # as JSON writes it: the model's ".*" takes no line break
             return None
-        batch.add(schema, row, None, None)
+        batch.add_all(schema, rows)
     batch.write()
     return answer

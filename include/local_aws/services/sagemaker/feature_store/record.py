@@ -168,6 +168,17 @@ class Batch:
             self._offline.setdefault(schema.store, []).append(row.body)
             self._count += 1
 
+    def add_all(self, schema: Schema, rows: Sequence[Row]) -> None:
+        """Take many records of a group in, for all of its stores, without TTLs of their own."""
+        store = schema.store
+        self._stores.add(store)
+        if schema.has_online:
+            for row in rows:
+                self._online.append((store, row.id, row.time, schema.expires(row.time, None), 0, row.body))
+        if schema.has_offline:
+            self._offline.setdefault(store, []).extend([row.body for row in rows])
+            self._count += len(rows)
+
     def write(self) -> None:
         """Make all of it durable. Raises ValidationError when a group was deleted meanwhile."""
         if self._stores:
@@ -186,8 +197,7 @@ class Batch:
 
     def _made(self) -> Write:
         offline = [
-            (store, self.now, int(self.deleted), f"[{','.join(bodies)}]")
-            for store, bodies in self._offline.items()
+            (store, self.now, int(self.deleted), "\n".join(bodies)) for store, bodies in self._offline.items()
         ]
         return Write(self._check, self._online, offline, self.now)
 
