@@ -50,6 +50,7 @@ SET time = excluded.time, expires = excluded.expires, deleted = excluded.deleted
 WHERE excluded.time >= time OR expires <= ?
 """
 _MOST_ROWS = 1000  # of one statement, whose values SQLite counts: at most 32,766
+_MOST_CALLS = 100  # that a call lets go before its own commit
 _BUFFER = "INSERT INTO feature_buffer (store, called, deleted, body) VALUES (?, ?, ?, ?)"
 
 
@@ -116,10 +117,13 @@ class Features:
 
         Calls that arrive while one commits share the next commit: the disk is waited for once.
         """
+        if self.database.connection().in_transaction:
+            raise RuntimeError("write ends before the transaction around it does; use write_within")
         with self._queueing:
             self._waiting.append(given)
-        while not given.done and self.meanwhile():
-            pass
+        for _ in range(_MOST_CALLS):  # then at last it is answered, whatever else comes
+            if given.done or not self.meanwhile():
+                break
         with self._committing:
             if not given.done:
                 self._commit()
@@ -137,15 +141,26 @@ class Features:
         with self._queueing:
             batch, self._waiting = self._waiting, []
         try:
-            with self.database.transaction() as connection:
-                for each in batch:
-                    _apply(connection, each)
-        except BaseException as problem:  # noqa: BLE001 - handed to every caller whose records it took down
+            self._write_all(batch)
+        except Exception:  # noqa: BLE001 - it is whose of them alone meets it again
             for each in batch:
-                each.fault = each.fault or problem
+                try:
+                    self._write_all([each])
+                except Exception as problem:  # noqa: BLE001 - the caller raises it
+                    each.fault = problem
+        except BaseException as problem:
+            for each in batch:
+                each.fault = problem
+            raise
         finally:
             for each in batch:
                 each.done = True
+
+    def _write_all(self, batch: Sequence[Write]) -> None:
+        with self.database.transaction() as connection:
+            for each in batch:
+                each.fault = None
+                _apply(connection, each)
 
     # Online
 

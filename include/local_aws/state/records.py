@@ -160,10 +160,13 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # Also a commit may fail; what it leaves open, the thread's next transaction would join, and
+                # nobody would ever commit that. Some faults roll back by themselves.
+                if self.connection().in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
 
 class Records:

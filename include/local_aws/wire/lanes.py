@@ -40,7 +40,7 @@ class Lanes(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def add_task(self, task: Any) -> None:
         """Called with the channel's lock held: so nothing is answered in here."""
-        match lane_of(task.requests[0]):
+        match lane_of(task.requests[0]) if _is_alone(task) else "beside others":
             case "at once":
                 self._at_once.append(task)
             case "in turn":
@@ -69,6 +69,14 @@ def lane_of(request: Any) -> str:
     if request.path == "/BatchWriteRecord":
         return "in turn"
     return "beside others"
+
+
+def _is_alone(channel: Any) -> bool:
+    """Whether the channel has nothing but this one request: no answer that its client does not fetch.
+
+    For that its thread would wait, and no thread that all calls need may wait for one client.
+    """
+    return len(channel.requests) == 1 and not channel.total_outbufs_len
 
 
 def meanwhile() -> bool:
@@ -121,6 +129,8 @@ class _Turn:
         self._depth += 1
         try:
             _serve(channel)
+        except BaseException:
+            log.exception("%r could not be answered", channel)  # and the thread goes on: all writers need it
         finally:
             self._depth -= 1
 

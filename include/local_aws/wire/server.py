@@ -118,8 +118,4 @@ def _channel_class(spool: Path) -> type:
         parser_class = Parser
         task_class = _Task
 
-        def service(self) -> None:
-            super().service()
-            self._flush_some_if_lockable()  # at once, not when the other thread comes round
-
     return Channel

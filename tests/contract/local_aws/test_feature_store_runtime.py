@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.support.feature_store import (
@@ -631,3 +636,70 @@ def test_the_glue_table_is_the_groups(group: Group) -> None:
     ]
     assert [key["Name"] for key in table["PartitionKeys"]] == ["year", "month", "day", "hour"]
     assert json.dumps(where)  # all of it is plain text
+
+
+# --- the server -------------------------------------------------------------------------------------
+
+
+def test_calls_of_one_connection_are_answered_in_their_order(stand_in: StandIn, group: Group) -> None:
+    """A client may send the next call before it has the answer; each sees what the one before did."""
+    path = f"/FeatureGroup/{group.name}"
+    calls, expected = [], []
+    for number in range(20):
+        body = json.dumps({"Record": record(customer_id=1, event_time=AT_SIX, income=number)})
+        calls += [raw(stand_in, "PUT", path, body), raw(stand_in, "GET", f"{path}?{ASKED}=1")]
+        expected += [{}, {"customer_id": "1", "event_time": AT_SIX, "income": str(number)}]
+    with opened(stand_in) as connection:
+        connection.sendall(b"".join(calls))
+        with connection.makefile("rb") as stream:
+            assert [plain(answered(stream).get("Record", [])) for _ in calls] == expected
+
+
+def test_who_fetches_no_answers_keeps_nobody_waiting(start_stand_in: Any) -> None:
+    """Its answers are more than the server holds for it: one thread waits, and not one that others need."""
+    aws = start_stand_in()
+    request = group_request("g")
+    aws.client("sagemaker").create_feature_group(**request)
+    settled(aws, "g")
+    runtime = aws.client("sagemaker-featurestore-runtime")
+    long = record(customer_id=1, event_time=AT_SIX, City="x" * 300_000)
+    runtime.put_record(FeatureGroupName="g", Record=long)
+    call = raw(aws, "GET", f"/FeatureGroup/g?{ASKED}=1")
+    with opened(aws) as idle:
+        idle.sendall(call * 100)  # 30 MB of answers; the server holds 16
+        idle.recv(1)
+        for number in range(2, 52):
+            runtime.put_record(FeatureGroupName="g", Record=record(customer_id=number, event_time=AT_SIX))
+            found = runtime.get_record(FeatureGroupName="g", RecordIdentifierValueAsString=str(number))
+            assert plain(found["Record"])["customer_id"] == str(number)
+
+
+ASKED = "RecordIdentifierValueAsString"
+
+
+def raw(aws: StandIn, method: str, path: str, body: str = "") -> bytes:
+    """A signed call as it goes over the wire."""
+    sent = AWSRequest(method, f"{aws.endpoint_url}{path}", data=body.encode())
+    SigV4Auth(Credentials(aws.access_key, aws.secret_key), "sagemaker", aws.region).add_auth(sent)
+    host = urlsplit(aws.endpoint_url).netloc
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body.encode())}"]
+    lines += [f"{name}: {value}" for name, value in sent.headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def opened(aws: StandIn) -> socket.socket:
+    """A connection of a test's own."""
+    address = urlsplit(aws.endpoint_url)
+    return socket.create_connection((address.hostname, address.port), timeout=30)
+
+
+def answered(stream: Any) -> dict[str, Any]:
+    """The next answer of a connection."""
+    assert stream.readline().startswith(b"HTTP/1.1 200")
+    length = 0
+    while line := stream.readline().strip():
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    found: dict[str, Any] = json.loads(stream.read(length) or b"{}")
+    return found

@@ -219,6 +219,19 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(store: Store) -> None:
     assert store.offline() == []
 
 
+@pytest.mark.parametrize("group", ["g", "lists"])
+def test_half_a_surrogate_pair_is_no_text(shared: Store, group: str) -> None:
+    """JSON can escape it, and neither SQLite nor Parquet can hold it."""
+    before = shared.bodies(group)
+    with pytest.raises(AwsError, match="City has a value that is no Unicode text"):
+        shared.call(
+            runtime.put_record,
+            FeatureGroupName=group,
+            Record=record(customer_id=1, event_time=MIDDLE, City="\ud800"),
+        )
+    assert shared.bodies(group) == before
+
+
 # --- the offline store ------------------------------------------------------------------------------
 
 

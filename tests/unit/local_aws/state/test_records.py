@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -160,3 +162,20 @@ def test_a_newer_file_is_refused_in_one_sentence_and_left_alone(tmp_path: Path) 
     )
     with pytest.raises(StateIsNewer):
         Database(path)
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(database: Database) -> None:
+    """Else the thread's next change would join it, be acknowledged and never be committed."""
+    connection = database.connection()
+    connection.execute("PRAGMA foreign_keys = ON")
+    database.ensure(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED);"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), database.transaction() as writing:
+        writing.execute("INSERT INTO child VALUES (1)")
+    with database.transaction() as writing:
+        writing.execute("INSERT INTO parent VALUES (2)")
+    with closing(sqlite3.connect(database.path)) as other:
+        assert other.execute("SELECT * FROM child").fetchall() == []
+        assert other.execute("SELECT * FROM parent").fetchall() == [(2,)]

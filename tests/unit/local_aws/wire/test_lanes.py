@@ -51,11 +51,13 @@ class Channel:
     command: str = "POST"
     path: str = "/BatchWriteRecord"
     thread: str = ""
+    total_outbufs_len: int = 0  # bytes of answers that its client has not fetched
+    behind: int = 0  # further requests
     done: threading.Event = field(default_factory=threading.Event)
 
     @property
     def requests(self) -> list[Any]:
-        return [request(self.command, self.path)]
+        return [request(self.command, self.path)] * (1 + self.behind)
 
     def service(self) -> None:
         self.thread = threading.current_thread().name
@@ -80,15 +82,30 @@ def test_what_is_answered_at_once_is_answered_by_the_thread_that_says_when(lanes
     assert channel.thread == threading.current_thread().name
 
 
-def test_what_fails_does_not_end_the_thread(lanes: Lanes, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError("a bug"), SystemExit("a bug")])
+def test_what_fails_does_not_end_the_thread(
+    lanes: Lanes, caplog: pytest.LogCaptureFixture, fault: BaseException
+) -> None:
     def fail() -> None:
-        raise RuntimeError("a bug")
+        raise fault
 
     for work in (fail, lambda: None):
         channel = Channel(work)
         lanes.add_task(channel)
         assert channel.done.wait(SECONDS)
     assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/BatchWriteRecord", "/FeatureGroup/g"])
+@pytest.mark.parametrize("more", [{"behind": 1}, {"total_outbufs_len": 1}])
+def test_who_does_not_fetch_its_answers_is_answered_beside_the_others(
+    lanes: Lanes, path: str, more: dict[str, int]
+) -> None:
+    """Its thread may have to wait for it; the one that reads all sockets, or writes all records, must not."""
+    channel = Channel(lambda: None, "GET" if path != "/BatchWriteRecord" else "POST", path, **more)
+    lanes.add_task(channel)
+    assert channel.done.wait(SECONDS)
+    assert channel.thread.startswith("waitress")
 
 
 def test_calls_that_came_meanwhile_share_a_commit(lanes: Lanes, tmp_path: Path) -> None:
@@ -137,6 +154,34 @@ def test_calls_that_came_meanwhile_share_a_commit(lanes: Lanes, tmp_path: Path) 
     assert commits == [4]
     assert [call.number for call in features.buffered("store", 1000, 1000)] == [1, 2, 3]
     assert {channel.thread for channel in channels} == {"in turn"}
+
+
+def test_whose_records_cannot_be_stored_fails_alone(tmp_path: Path) -> None:
+    """Half of a surrogate pair is no text for SQLite: its call fails, and those beside it do not."""
+    features = Features(Database(tmp_path / "state.db"), lambda: False)
+    writes = [write_of("a"), write_of("\ud800"), write_of("c")]
+    features._waiting = writes[:2]
+    features.write(writes[2])
+    assert [type(each.fault) for each in writes] == [type(None), UnicodeEncodeError, type(None)]
+    assert [bool(features.find("store", name, 2.0)) for name in ("a", "c")] == [True, True]
+    assert len(features.buffered("store", 1000, 1000)) == 2
+
+
+def test_a_call_is_answered_whatever_else_comes(tmp_path: Path) -> None:
+    features = Features(Database(tmp_path / "state.db"), lambda: True)  # calls that write nothing, for ever
+    features.write(write_of("a"))
+    assert features.find("store", "a", 2.0) is not None
+
+
+def test_what_is_answered_is_not_left_to_a_transaction_around_it(tmp_path: Path) -> None:
+    features = Features(Database(tmp_path / "state.db"))
+    with features.database.transaction(), pytest.raises(RuntimeError, match="write_within"):
+        features.write(write_of("a"))
+    assert features.find("store", "a", 2.0) is None
+
+
+def write_of(name: str) -> Write:
+    return Write(lambda: None, [("store", name, 1.0, None, 0, "[]")], [("store", 1.0, 0, "[]")], 1.0)
 
 
 def test_elsewhere_there_is_nothing_to_do_meanwhile() -> None:

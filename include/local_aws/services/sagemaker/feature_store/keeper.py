@@ -83,13 +83,14 @@ class Keeper:
 
     def delete(self, name: str) -> None:
         """Close the group at once, and remove it when what it took is in the offline store."""
-        with self._loading, self.context.database.transaction():
+        with self.context.database.transaction():
             try:
                 body = self._change(name, lambda body: {**body, "FeatureGroupStatus": "Deleting"})
             except RecordMissing:
                 return
-            self._schemas.pop(name, None)
             self._closed.add(body["StoreId"])
+        # Not while it waits for the database: GetRecord may want a schema, in the thread of the sockets.
+        self._forget(name)
         self._tasks.put(partial(self._delete, name))
 
     def buffered(self, records: int) -> None:

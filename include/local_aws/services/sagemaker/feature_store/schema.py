@@ -225,11 +225,11 @@ class Schema:
             for pattern, chosen in ((_MANY_INTEGRAL, self._whole), (_MANY_FRACTIONAL, self._fractional)):
                 if not _all_are(pattern, [chosen(values)], [0]):
                     return False
-            length = len("".join([value for value in values if value is not None]))
-        except TypeError:  # a list, or what is no text at all
+            size = len("".join([value for value in values if value is not None]).encode())
+        except (TypeError, UnicodeEncodeError):  # a list, or what is no text at all
             return False
         # UTF-8 has four bytes a character at most.
-        return length * 4 <= LARGEST_RECORD and len(values[self.id_position]) * 4 <= LARGEST_IDENTIFIER
+        return size <= LARGEST_RECORD and len(values[self.id_position]) * 4 <= LARGEST_IDENTIFIER
 
     def _check(self, values: Sequence[Value]) -> None:
         size = 0
@@ -242,13 +242,13 @@ class Schema:
                         f"Feature {feature.name} is a {feature.collection}: give ValueAsStringList."
                     )
                 _check_collection(feature, value)
-                size += sum(len(item.encode()) for item in value)
+                size += sum(_size(feature, item) for item in value)
                 continue
             if not isinstance(value, str):
                 raise invalid(f"Feature {feature.name} has one value: give ValueAsString.")
             if not _fits(feature.kind, value):
                 raise _misfit(feature, value)
-            size += len(value.encode())
+            size += _size(feature, value)
         if size > LARGEST_RECORD:
             raise invalid(f"The record has {size} bytes of values; at most {LARGEST_RECORD} are allowed.")
         identifier = values[self.id_position]
@@ -315,6 +315,14 @@ def _fits(kind: str, text: str) -> bool:
 def _misfit(feature: Feature, text: str) -> AwsError:
     needs = {"Integral": "a whole number of 64 bits", "Fractional": "a finite decimal number"}[feature.kind]
     return invalid(f"Feature {feature.name} is {feature.kind}, and '{_cut(text)}' is not {needs}.")
+
+
+def _size(feature: Feature, text: str) -> int:
+    """The bytes of a value. JSON may escape half of a surrogate pair, which is no character."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise invalid(f"Feature {feature.name} has a value that is no Unicode text.") from None
 
 
 def _check_collection(feature: Feature, items: Sequence[str]) -> None:
