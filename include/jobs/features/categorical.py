@@ -97,7 +97,7 @@ class Categorical:
 
         Raises FeatureError for an absent or an unseen value that is to be refused.
         """
-        texts = self._gathered(self._imputed(self.source.texts(rows, types)))
+        texts = self.prepared(self.source.texts(rows, types))
         known = self.encoder.known()
         if self.unseen == "refuse" and known is not None:
             strange = np.unique(texts.codes[texts.among(known) < 0])
@@ -116,6 +116,10 @@ class Categorical:
         if known is None or self.common is not None:
             return 0
         return int(((texts.among(known) < 0) & (texts.codes >= 0)).sum())
+
+    def prepared(self, texts: Coded) -> Coded:
+        """The raw texts as the encoder gets them: none absent, and rare ones gathered."""
+        return self._gathered(self._imputed(texts))
 
     def _imputed(self, texts: Coded) -> Coded:
         if self.fill is not None:

@@ -5,6 +5,7 @@ Everything is of training rows, but for unseen values, which are of the others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,17 +13,22 @@ import numpy as np
 import pandas as pd
 
 from jobs.features.categorical import Categorical
-from jobs.features.columns import Flags, Matrix, Types, Vector
+from jobs.features.columns import Coded, Flags, Matrix, Types, Vector
 from jobs.features.transformer import Learned
 
 MOST_VALUES = 20  # of a categorical feature; rarer ones are counted together
+MOST_CATEGORIES = 100  # that an encoder is shown to know; all of them are in the transformer
 FEW = 2  # so many distinct numbers need no histogram
+FAR = 3.0  # interquartile ranges beyond a quartile: Tukey's outer fences, where a histogram ends ...
+FAR_SHARE = 0.02  # ... if not more of the values lie beyond them: these are a part of the picture
+ENOUGH = 50_000  # values to find the fences by; those that lie at even steps are taken
 
 
 def described(learned: Learned, train: pd.DataFrame, types: Types, bins: int) -> list[dict[str, Any]]:
     """Each feature that stays: ``{"name", "kind", "inputs", "before", "learned", "after"}``.
 
     ``before`` is of the raw values, null for a product; ``after`` has one entry for each column that stays.
+    All of it is small, however many rows, values and categories there are.
     """
     transformer = learned.transformer
     after = {
@@ -44,7 +50,8 @@ def described(learned: Learned, train: pd.DataFrame, types: Types, bins: int) ->
         entries.append(entry("product", "*".join(pair), ["*".join(pair)], pair))  # noqa: PERF401 - as its kin
     for text in transformer.categorical:
         told = entry("categorical", text.name, text.outputs, text.source.columns)
-        entries.append({**told, "before": _texts(text, train, types), "learned": text.to_json()})
+        raw_texts = text.source.texts(train, types)
+        entries.append({**told, "before": _texts(raw_texts), "learned": _categories(text, raw_texts)})
     return entries
 
 
@@ -60,27 +67,81 @@ def _numbers(values: Vector, bins: int) -> dict[str, Any]:
         "deviation": float(present.std()),
     }
     if found["minimum"] < found["maximum"] and len(np.unique(present[:1000])) > FEW:
-        counts, edges = np.histogram(present, bins)
-        found["bins"] = [
-            {"from": float(low), "to": float(high), "rows": int(count)}
-            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
-        ]
+        found |= _histogram(present, bins)
     return found
 
 
-def _texts(feature: Categorical, train: pd.DataFrame, types: Types) -> dict[str, Any]:
-    texts = feature.source.texts(train, types)
-    counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
+def _histogram(present: Vector, bins: int) -> dict[str, Any]:
+    """Rows between the outer fences in bins of one width, and how many lie below and above them.
+
+    A few far values would else leave all others in one bin.
+    """
+    low, high = float(present.min()), float(present.max())
+    first, third = np.percentile(present[:: max(1, len(present) // ENOUGH)], (25, 75))
+    reach, below, above = FAR * float(third - first), 0, 0
+    near = max(low, float(first) - reach), min(high, float(third) + reach)
+    if near != (low, high):
+        out = int((present < near[0]).sum()), int((present > near[1]).sum())
+        if sum(out) <= FAR_SHARE * len(present):
+            (low, high), (below, above) = near, out
+    counts, edges = np.histogram(present, bins, (low, high))
+    return {
+        "bins": [
+            {"from": float(begin), "to": float(end), "rows": int(count)}
+            for begin, end, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ],
+        "below": below,
+        "above": above,
+    }
+
+
+def _texts(texts: Coded) -> dict[str, Any]:
+    counts = _counts(texts)
     order = sorted(range(len(counts)), key=lambda place: (-counts[place], texts.values[place]))
-    shown = [{"value": texts.values[place], "rows": int(counts[place])} for place in order if counts[place]][
-        :MOST_VALUES
-    ]
+    shown = [place for place in order if counts[place]][:MOST_VALUES]
     return {
         "rows": len(texts.codes),
         "missing": int((texts.codes < 0).sum()),
         "distinct": int((counts > 0).sum()),
-        "values": shown,
-        "others": int(counts.sum()) - sum(each["rows"] for each in shown),
+        "values": [{"value": texts.values[place], "rows": int(counts[place])} for place in shown],
+        "others": int(counts.sum() - counts[shown].sum()),
+    }
+
+
+def _counts(texts: Coded) -> Any:
+    """Rows of each distinct text."""
+    return np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
+
+
+def _categories(feature: Categorical, texts: Coded) -> dict[str, Any]:
+    """What was learned, with the training rows of each category: in the encoder's order where that matters.
+
+    ``{"source", "fill", "unseen", "gathered", "encoder", "categories": [{"value", "rows", "rate"}],
+    "more"}``: `gathered` is how many values are RARE, `rate` is None but for target encodings, whose most
+    frequent categories come first, `more` is how many categories are not told.
+    """
+    whole = feature.to_json()
+    encoder = {name: value for name, value in whole["encoder"].items() if name not in ("categories", "rates")}
+    prepared = feature.prepared(texts)
+    # Two places may hold one text: a rare value may read like what stands for rare ones.
+    rows: Counter[str] = Counter()
+    for value, count in zip(prepared.values, _counts(prepared).tolist(), strict=True):
+        rows[value] += count
+    seen = {value for value, count in zip(texts.values, _counts(texts), strict=True) if count}
+    known = feature.encoder.known() or ()
+    rates = whole["encoder"].get("rates", {})
+    order = sorted(known, key=lambda value: (-rows[value], value)) if rates else known
+    return {
+        "source": whole["source"],
+        "fill": feature.fill,
+        "unseen": feature.unseen,
+        "gathered": None if feature.common is None else len(seen - set(feature.common)),
+        "encoder": encoder,
+        "categories": [
+            {"value": value, "rows": rows[value], "rate": rates.get(value)}
+            for value in order[:MOST_CATEGORIES]
+        ],
+        "more": max(0, len(order) - MOST_CATEGORIES),
     }
 
 

@@ -141,6 +141,7 @@ def environment() -> Environment:
         "bound": bound,
         "fact": fact,
         "figure": figure,
+        "short": short,
         "measured": measured,
         "percent": percent,
         "moment": moment,
@@ -180,6 +181,19 @@ def figure(value: float | None, digits: int = 4) -> str:
 def measured(value: float) -> str:
     """A number of any kind: whole ones as counts, others as figures."""
     return count(int(value)) if value == int(value) else figure(value)
+
+
+def short(value: float | None) -> str:
+    """A number of any size in few characters: ``3,079``, ``0.1235``, ``1.7e+308``."""
+    if value is None:
+        return NOTHING
+    if abs(value) >= 10**7 or 0 < abs(value) < 10**-3:
+        shown = f"{value:.3g}"
+    elif value == int(value) or abs(value) >= 10**3:
+        shown = f"{value:,.0f}"
+    else:
+        shown = f"{value:.4g}"
+    return shown.replace("-", MINUS, 1) if shown.startswith("-") else shown
 
 
 def bound(value: float) -> str:

@@ -163,7 +163,7 @@ class TestTheWholePage:
                 ],
             ),
             ("mitigation", ["reweighing", "1310.5", "1.0804", 'src="ingest_analyze/mitigation/report.html"']),
-            ("features", ["age*income", "region=north", "33.3 %"]),
+            ("features", ["age*income", "region=north", "33.3 %", "leakage", "variance 0, not above 0"]),
             ("model", ["0.8507", "✓ at least", "AUC", "40.0 %"]),
             ("deployment", ["InService", "&#34;age&#34;: 37.0", "✓ equal"]),
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_ml.reports import page
+from aws_ml.reports.histogram import Histogram
 from aws_ml.reports.section import Broken, Material, Section, Tone
 from aws_ml.reports.sections import SECTIONS, bias, features, profile, quality
 from aws_ml.reports.shelf import Document, Kind
@@ -277,6 +279,91 @@ def test_features_stand_with_the_column_that_they_are_made_of() -> None:
     }
     made = features.made_of(features.Features.model_validate(document))
     assert made == [("income", ["income", "income*age"]), ("income_b", ["income_b=x"]), ("", ["odd"])]
+
+
+class TestFeatures:
+    def test_each_feature_stands_with_before_after_and_what_was_learned(self) -> None:
+        html = shown(features.SECTION, FEATURES)
+        income, product, region, age = re.split(r'<th scope="row"><code>', html)[1:5]
+        for text in (
+            'aria-label="Histogram from 1,000 to 7,000"',
+            '<span class="quiet">from</span> 1,000 <span class="quiet">to</span> 91,000',
+            '<span class="quiet">far above</span> 1<',
+            "absent: 3,125, and a column that says so",
+            "outside 0 to 7,000: the nearer end",
+            "standardised: minus 3,800, over 1,925",
+        ):
+            assert text in income
+        assert "made of scaled features" in product
+        assert "the product of both, once scaled" in product
+        assert "of all rows 0.5000" in region
+        assert "2 rare values taken as one" in region
+        assert "9 categories" in region  # two are told, seven more are there
+        assert "a value never seen: the share of all rows" in region
+        assert '<bdi>north</bdi></th><td class="number">6</td><td class="number">0.6250</td>' in region
+        assert "intervals between 25, 40" in age
+        assert "a value never seen: refused" in age
+        assert "nothing stays" in age
+
+    def test_rows_of_each_step_and_what_was_left_out_by_which_rule(self) -> None:
+        html = shown(features.SECTION, FEATURES)
+        assert '<th scope="row">accepted</th><td class="number" data-label="In">32</td>' in html
+        assert "<code>age.bin=&gt;=40</code></th><td>variance 0, not above 0</td>" in html
+
+    @pytest.mark.parametrize(
+        ("alerts", "tone", "says"),
+        [
+            (FEATURES["alerts"], Tone.BAD, "from 3 columns; 2 alerts"),
+            (FEATURES["alerts"][:1], Tone.CARE, "from 3 columns; 1 alert"),
+            ([], Tone.PLAIN, "from 3 columns"),
+        ],
+    )
+    def test_leakage_is_told_first_and_is_bad(self, alerts: list[Any], tone: Tone, says: str) -> None:
+        view = features.view(material(features.SECTION, FEATURES | {"alerts": alerts}))
+        assert view is not None
+        assert view.tile is not None
+        assert (view.tile.tone, view.tile.says) == (tone, says)
+        ranks = [list(Tone).index(each.tone) for each in view.values["alerts"]]
+        assert ranks == sorted(ranks)
+
+    def test_many_features_are_folded_and_what_is_not_shown_is_counted(self) -> None:
+        many = [FEATURES["features"][0] | {"name": f"f{place:03}"} for place in range(300)]
+        html = shown(features.SECTION, FEATURES | {"features": many})
+        at_once, folded = html.split("<summary>288 more features</summary>")
+        assert at_once.count("<code>f0") == 12
+        assert folded.count("<code>f") == 200 + 1
+        assert "88 more are in <code>features.json</code>" in folded
+        assert len(html) < 600_000
+
+    def test_an_earlier_run_tells_of_columns_only(self) -> None:
+        new = ("steps", "features", "left_out", "alerts")
+        html = shown(features.SECTION, {key: value for key, value in FEATURES.items() if key not in new})
+        assert "5 features of 3 columns" in html
+        assert "Before" not in html
+
+
+def test_bars_lie_to_scale_and_far_values_beside_them() -> None:
+    """Four bars in 95.5 of 100, from 0 on: each 23.875, 0.9 of it filled; four rows are 40 high."""
+    picture = Histogram.of([2, 4, 0, 2], above=1)
+    assert picture.bars.startswith("M0.00 40V20.00H21.49V40ZM23.88 40V0.00H45.36V40ZM71.62 40V20.00H")
+    assert picture.far == "M97.00 40V30.00H100.00V40Z"
+    assert Histogram.of([]) == Histogram("", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (-3079.0213, "\N{MINUS SIGN}3,079"),
+        (0.123456, "0.1235"),
+        (42.0, "42"),
+        (1.7e308, "1.7e+308"),
+        (5e-324, "4.94e-324"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_numbers_of_any_size_take_few_characters(value: float | None, shown: str) -> None:
+    assert page.short(value) == shown
 
 
 def test_a_model_below_the_minimum_and_a_wrong_answer_are_bad() -> None:

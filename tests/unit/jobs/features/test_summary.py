@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +71,69 @@ def test_rare_values_are_counted_together():
     assert before["distinct"] == 30
     assert [each["value"] for each in before["values"]] == [f"t{number:02}" for number in range(29, 9, -1)]
     assert before["others"] == sum(range(1, 11))
+
+
+def test_what_is_far_out_is_counted_and_not_drawn():
+    """The histogram ends three interquartile ranges beyond the quartiles (oracle: Python's statistics)."""
+    rows = pd.DataFrame({"pay": [*range(100), 5000.0, 9000.0]})
+    learned = fit(rows.head(100), declared(numeric=["pay"]), TYPES)
+    (entry,) = summary.described(fit(rows, declared(numeric=["pay"]), TYPES), rows, TYPES, 10)
+    quartiles = statistics.quantiles(rows["pay"], n=4, method="inclusive")
+    fence = quartiles[2] + 3 * (quartiles[2] - quartiles[0])
+    before = entry["before"]
+    assert (before["bins"][0]["from"], before["below"], before["above"]) == (0.0, 0, 2)
+    assert before["bins"][-1]["to"] == pytest.approx(fence)
+    assert sum(each["rows"] for each in before["bins"]) == 100
+    split = rows.assign(pay=[*range(90), *[5000.0] * 12])
+    (many,) = summary.described(fit(split, declared(numeric=["pay"]), TYPES), split, TYPES, 10)
+    assert (many["before"]["bins"][-1]["to"], many["before"]["above"]) == (5000.0, 0)
+    (near,) = summary.described(learned, rows.head(100), TYPES, 10)
+    assert (near["before"]["bins"][-1]["to"], near["before"]["above"]) == (99.0, 0)
+
+
+def test_target_encodings_are_told_with_their_rows_the_most_frequent_first():
+    """Ten rows, six positive, smoothing 10: Kiel has (4 + 10 x 0.6) / (5 + 10), Bonn (2 + 6) / 14, ..."""
+    rows = pd.DataFrame({"town": ["Kiel"] * 5 + ["Bonn"] * 4 + [None]})
+    positives = [True, True, True, True, False, True, True, False, False, False]
+    asked = declared(categorical=[{"column": "town", "encode": "target"}])
+    (entry,) = summary.described(fit(rows, asked, TYPES, positives), rows, TYPES, 20)
+    learned = entry["learned"]
+    assert [(each["value"], each["rows"]) for each in learned["categories"]] == [
+        ("Kiel", 5),
+        ("Bonn", 4),
+        ("missing", 1),
+    ]
+    assert [each["rate"] for each in learned["categories"]] == pytest.approx([10 / 15, 8 / 14, 6 / 11])
+    assert learned["encoder"] == {"kind": "target", "prior": 0.6}
+    assert (learned["fill"], learned["gathered"], learned["more"]) == ("missing", None, 0)
+
+
+def test_categories_are_told_in_their_order_and_rare_ones_as_one():
+    rows = pd.DataFrame({"town": ["a"] * 6 + ["b"] * 2 + ["c", "d"]})
+    order = {"column": "town", "encode": "ordinal", "order": ["b", "a"], "rare_share": 0.2}
+    (entry,) = summary.described(fit(rows, declared(categorical=[order]), TYPES), rows, TYPES, 20)
+    told = [(each["value"], each["rows"], each["rate"]) for each in entry["learned"]["categories"]]
+    assert told == [("b", 2, None), ("a", 6, None)]
+    assert entry["learned"]["gathered"] == 2
+    one_hot = declared(categorical=[{"column": "town", "rare_share": 0.2}])
+    (entry,) = summary.described(fit(rows, one_hot, TYPES), rows, TYPES, 20)
+    assert [(each["value"], each["rows"]) for each in entry["learned"]["categories"]] == [
+        ("(rare)", 2),
+        ("a", 6),
+        ("b", 2),
+    ]
+
+
+def test_what_is_told_of_many_categories_is_bounded():
+    rows = pd.DataFrame({"town": [f"t{number:03}" for number in range(250)]})
+    for encode in ("target", "ordinal", "one_hot"):
+        asked = declared(categorical=[{"column": "town", "encode": encode}])
+        (entry,) = summary.described(fit(rows, asked, TYPES), rows, TYPES, 20)
+        assert (len(entry["learned"]["categories"]), entry["learned"]["more"]) == (100, 150)
+    hashed = declared(categorical=[{"column": "town", "encode": "hash", "buckets": 4}])
+    (entry,) = summary.described(fit(rows, hashed, TYPES), rows, TYPES, 20)
+    assert (entry["learned"]["categories"], entry["learned"]["more"]) == ([], 0)
+    assert entry["learned"]["encoder"] == {"kind": "hash", "buckets": 4}
 
 
 def test_a_histogram_holds_every_value():

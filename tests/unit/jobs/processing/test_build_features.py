@@ -328,7 +328,8 @@ def test_the_report_tells_each_feature_before_and_after(
     assert income["rows"] == len(train)
     assert income["missing"] == int(train["income"].isna().sum())
     assert income["mean"] == pytest.approx(train["income"].mean())
-    assert sum(place["rows"] for place in income["bins"]) == int(train["income"].notna().sum())
+    drawn = sum(place["rows"] for place in income["bins"])
+    assert income["below"] + drawn + income["above"] == int(train["income"].notna().sum())
     purposes = {each["value"]: each["rows"] for each in entries["purpose"]["before"]["values"]}
     assert purposes == train["purpose"].value_counts().to_dict()
     made = matrix(job, "train")[:, 1:]
