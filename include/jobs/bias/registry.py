@@ -11,7 +11,12 @@ Function = Callable[[Any], float]
 # What a docstring must say, each on a line of its own, so that a report can be read without the paper.
 SECTIONS = ("Formula:", "Range:", "Sign:", "Source:")
 
-NUMBERS = {"infinity": math.inf, "ln 2": math.log(2), "the square root of 2": math.sqrt(2)}
+NUMBERS = {
+    "infinity": math.inf,
+    "-infinity": -math.inf,
+    "ln 2": math.log(2),
+    "the square root of 2": math.sqrt(2),
+}
 
 
 class NotComputable(ValueError):
