@@ -169,9 +169,24 @@ def _features(report: dict[str, Any] | None) -> None:
 
 
 def _evaluation(report: dict[str, Any] | None) -> None:
-    if report:
-        metrics = ", ".join(f"{name} {value:.4f}" for name, value in report["metrics"].items())
-        print(f"model         on {report['rows']} held-out rows: {metrics}")
+    """How good the model is, and of the bias in its predictions what people ask for first."""
+    if not report:
+        return
+    print(f"model         on {report['rows']} held-out rows: {_values(report['metrics'])}")
+    bias = report.get("post_training_bias_metrics", {"facets": {}})
+    for column, blocks in bias["facets"].items():
+        for block in blocks:
+            values = {metric["name"]: metric["value"] for metric in block["metrics"]}
+            first = {name: values[name] for name in ("DPPL", "DI", "RD", "AD")}
+            print(f"              bias of {column} {block['value_or_threshold']}: {_values(first)}")
+
+
+def _values(metrics: dict[str, Any]) -> str:
+    """Names and values; a metric may have none, and an infinite one is a word."""
+    return ", ".join(
+        f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value or 'none'}"
+        for name, value in metrics.items()
+    )
 
 
 def _deployment(report: dict[str, Any] | None) -> bool:

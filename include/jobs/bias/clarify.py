@@ -25,9 +25,9 @@ import pandas as pd
 
 from jobs.bias import dataset
 from jobs.bias.config import AnalysisConfig, Facet
-from jobs.bias.contingency import Outcome, Table
+from jobs.bias.contingency import Outcome
 from jobs.bias.pretraining import PRETRAINING
-from jobs.bias.registry import NotComputable
+from jobs.bias.registry import Metric, NotComputable
 from jobs.bias.report import Counts, render
 from jobs.bias.selection import Groups, crossed, groups, select
 from jobs.processing.job import guarded, parse_base, say
@@ -52,7 +52,7 @@ def analyze(
     for facet in all_groups(rows, config):
         blocks = facets.setdefault(facet.column, [])
         for text, table in zip(facet.texts, outcome.tables(facet.codes, len(facet.texts)), strict=True):
-            metrics = [measure(name, table) for name in config.metrics]
+            metrics = [measured(PRETRAINING[name], table) for name in config.metrics]
             blocks.append({"value_or_threshold": text, "metrics": metrics})
             counts.append(Counts.of(facet.column, text, table))
     document = {
@@ -80,12 +80,14 @@ def facet_groups(rows: pd.DataFrame, facet: Facet, where: str) -> Groups:
     return groups(dataset.column(rows, facet.column, where), facet, f"{where}.value_or_threshold")
 
 
-def measure(name: str, table: Table) -> dict[str, Any]:
-    """One metric's entry: its value, or null and why there is none."""
-    metric = PRETRAINING[name]
-    entry: dict[str, Any] = {"name": name, "description": metric.description}
+def measured(metric: Metric, of: Any) -> dict[str, Any]:
+    """One metric's entry: its value, or null and why there is none.
+
+    :param of: what it is computed from: a Table, or Predictions
+    """
+    entry: dict[str, Any] = {"name": metric.name, "description": metric.description}
     try:
-        value = metric.compute(table)
+        value = metric.compute(of)
     except NotComputable as reason:
         return {**entry, "value": None, "error": str(reason)}
     if math.isinf(value):  # JSON has no infinity; Clarify writes the word

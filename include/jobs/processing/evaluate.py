@@ -4,7 +4,8 @@
            transformer   transformer.json
            test          *.parquet: raw rows with key and label, that neither training nor fitting has seen
     output serving       model.tar.gz: the model, its transformer, and the code that the endpoint runs
-           evaluation    evaluation.json: metrics, rows, threshold, confusion
+           evaluation    evaluation.json: metrics, rows, threshold, confusion, and bias in the predictions
+                         as Clarify lays it out (post_training_bias_metrics)
                          predictions.csv: key,label,score of every test row
                          smoke_records.json: some of them as requests, with the score to expect, and since
                          when their features hold, in seconds since 1970
@@ -33,6 +34,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.bias import predictions
 from jobs.feature_store.online import described
 from jobs.feature_store.records import entity_of
 from jobs.processing.job import Job, JobError, run, say
@@ -89,6 +91,13 @@ def evaluate(job: Job) -> None:
         "threshold": threshold,
         "label": label,
         "transformer_digest": document["digest"],
+        "post_training_bias_metrics": predictions.analyze(
+            rows.select(predictions.columns_of(job.config["bias"])).to_pandas(),
+            job.config["bias"],
+            label,
+            np.array(labels) == 1,
+            np.array(scores) >= threshold,
+        ),
     }
     folder = job.output("evaluation")
     with (folder / "predictions.csv").open("w", encoding="utf-8", newline="") as stream:

@@ -64,6 +64,14 @@ def loan_config() -> dict[str, Any]:
             categorical=["region", "employment", "purpose"],
             interactions=[["income", "loan_amount"]],
         ),
+        "bias": {
+            "facets": [
+                {"column": "sex", "values": ["female"], "threshold": None},
+                {"column": "age", "values": None, "threshold": 60},
+            ],
+            "intersections": [{"facets": ["sex", "age"]}],
+            "group": "employment",
+        },
         "profile": PROFILE,
         "evaluation": {"metric": "auc", "minimum": 0.75, "threshold": 0.5},
         "deployment": {"endpoint": "loan-approval", "smoke_records": 5},

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from launcher.api import Airflow
-from launcher.summary import PAGE, Reports, _deployment, _features
+from launcher.summary import PAGE, Reports, _deployment, _evaluation, _features
 
 TOKEN = "the token of the login"
 RUN = "manual__2026-01-15__2026-01-16T06:00:00+00:00"
@@ -111,3 +111,24 @@ def test_answers_by_key_are_told_where_features_are_online(
     out = capsys.readouterr().out
     assert "1 of 1 answers are what was evaluated" in out
     assert (said in out) if said else ("by their key" not in out)
+
+
+def test_a_model_is_told_with_the_bias_in_its_predictions(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"DPPL": 0.092, "DI": "Infinity", "RD": None, "AD": -0.5, "GE": 0.1}
+    block = {
+        "value_or_threshold": "female",
+        "metrics": [{"name": name, "value": value} for name, value in metrics.items()],
+    }
+    report = {
+        "metrics": {"auc": 0.85069, "f1": None},
+        "rows": 10,
+        "post_training_bias_metrics": {"facets": {"sex": [block]}},
+    }
+    _evaluation(report)
+    assert capsys.readouterr().out.splitlines() == [
+        "model         on 10 held-out rows: auc 0.8507, f1 none",
+        "              bias of sex female: DPPL 0.0920, DI Infinity, RD none, AD -0.5000",
+    ]
+    del report["post_training_bias_metrics"]  # an evaluation of before
+    _evaluation(report)
+    assert "bias" not in capsys.readouterr().out

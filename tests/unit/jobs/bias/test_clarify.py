@@ -276,7 +276,7 @@ def test_what_cannot_be_computed_is_null_with_a_reason(
     assert not any("error" in metric for metric in metrics if metric["value"] is not None)
 
 
-def test_infinity_is_a_word(monkeypatch: pytest.MonkeyPatch):
+def test_infinity_is_a_word():
     registry = Registry()
     for name, value in (("UP", math.inf), ("DOWN", -math.inf)):
 
@@ -286,8 +286,8 @@ def test_infinity_is_a_word(monkeypatch: pytest.MonkeyPatch):
         metric.__name__ = name
         metric.__doc__ = f"Infinite ({name})\nFormula: x/0\nRange: 0 to infinity\nSign: none\nSource: none"
         registry.metric(metric)
-    monkeypatch.setattr(clarify, "PRETRAINING", registry)
-    assert [clarify.measure(name, None)["value"] for name in ("UP", "DOWN")] == ["Infinity", "-Infinity"]  # type: ignore[arg-type]
+    told = [clarify.measured(registry[name], None)["value"] for name in ("UP", "DOWN")]
+    assert told == ["Infinity", "-Infinity"]
 
 
 @pytest.mark.parametrize(

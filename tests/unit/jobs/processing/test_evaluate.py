@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 import tarfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -24,6 +26,10 @@ from jobs.glue.rules import Spec
 from jobs.processing.evaluate import SERVED_CODE, confusion, metrics
 from tests.support.features import PROFILE, declared
 from tests.support.processing_job import ProcessingJob, read_csv, train, write_archive
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the oracle is of 2023
+    import smclarify.bias.metrics.posttraining as bias_oracle
 
 ADULT = Path("../shared/data/adult.csv")
 PARAMETERS = {"eta": 0.1, "max_depth": 4, "min_child_weight": 5, "subsample": 0.8, "colsample_bytree": 0.8}
@@ -73,6 +79,29 @@ def test_the_model_of_the_sample_day_is_believable(evaluated: ProcessingJob):
     assert 0.80 <= report["metrics"]["auc"] <= 0.90
     assert set(report["metrics"]) == {"auc", "log_loss", "accuracy", "f1", "precision", "recall"}
     assert sum(report["confusion"].values()) == report["rows"]
+
+
+def test_bias_in_the_predictions_is_what_awss_library_finds(evaluated: ProcessingJob, trained: ProcessingJob):
+    """Of women, and of women over sixty; for the others the same code runs."""
+    told = evaluated.json("evaluation/evaluation.json")["post_training_bias_metrics"]
+    rows = pq.read_table(trained.output("test")).to_pandas()
+    scores = [float(row["score"]) for row in read_csv(evaluated.output("evaluation") / "predictions.csv")]
+    observed, predicted = rows["approved"] == 1, pd.Series(scores) >= 0.5
+    women = rows["sex"] == "female"
+    number = pd.Series(range(len(rows)))
+    assert (told["label"], told["label_value_or_threshold"]) == ("approved", "1")
+    assert list(told["facets"]) == ["sex", "age", "sex & age"]
+    for column, facet in (("sex", women), ("sex & age", women & (rows["age"] > 60))):
+        (block,) = told["facets"][column]
+        found = {metric["name"]: metric["value"] for metric in block["metrics"]}
+        assert len(found) == 13
+        for name in ("DPPL", "DI"):
+            assert found[name] == pytest.approx(getattr(bias_oracle, name)(number, facet, predicted))
+        for name in ("DCA", "DCR", "SD", "RD", "DAR", "DRR", "AD", "TE"):
+            value = getattr(bias_oracle, name)(number, facet, observed, predicted)
+            assert found[name] == pytest.approx(value, abs=1e-12)
+        assert found["GE"] == pytest.approx(bias_oracle.GE(observed, predicted))
+        assert found["FT"] is None
 
 
 def test_every_held_out_row_has_a_prediction(evaluated: ProcessingJob, trained: ProcessingJob):
@@ -275,6 +304,11 @@ def census_config() -> dict[str, Any]:
             categorical=["workclass", "marital_status", "occupation", "relationship", "country"],
             interactions=[["age", "hours_per_week"]],
         ),
+        "bias": {
+            "facets": [{"column": "sex", "values": ["Female"], "threshold": None}],
+            "intersections": [],
+            "group": None,
+        },
         "profile": PROFILE,
         "evaluation": {"metric": "auc", "minimum": 0.9, "threshold": 0.5},
         "deployment": {"endpoint": "census-income", "smoke_records": 5},

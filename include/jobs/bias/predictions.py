@@ -1,0 +1,63 @@
+"""Bias in a model's predictions on held-out rows, laid out as Clarify lays out bias after training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from jobs.bias import clarify
+from jobs.bias.config import Facet
+from jobs.bias.posttraining import POSTTRAINING, Predictions
+from jobs.bias.selection import crossed, groups
+
+
+def columns_of(bias: Mapping[str, Any]) -> list[str]:
+    """The columns that :func:`analyze` looks at.
+
+    :param bias: the section `bias` of a resolved workflow
+    """
+    group = [] if bias["group"] is None else [bias["group"]]
+    return list(dict.fromkeys([*(facet["column"] for facet in bias["facets"]), *group]))
+
+
+def analyze(
+    rows: pd.DataFrame,
+    bias: Mapping[str, Any],
+    label: Mapping[str, Any],
+    observed: npt.NDArray[np.bool_],
+    predicted: npt.NDArray[np.bool_],
+) -> dict[str, Any]:
+    """What ``post_training_bias_metrics`` of an analysis.json says: every metric of each facet.
+
+    The flip test has no value: rows with texts have no distance from each other.
+
+    :param rows: the columns of :func:`columns_of`, raw
+    :param bias: the section `bias` of a resolved workflow
+    :param label: its `data.label`
+    :param observed: which rows have the positive label
+    :param predicted: which rows are predicted to have it
+    """
+    facets = {facet["column"]: _facet(facet) for facet in bias["facets"]}
+    found = {name: groups(rows[name], facet, f"bias.facets.{name}") for name, facet in facets.items()}
+    both = [crossed([found[name] for name in each["facets"]]) for each in bias["intersections"]]
+    within = None if bias["group"] is None else rows[bias["group"]]
+    told: dict[str, list[dict[str, Any]]] = {}
+    for group in [*found.values(), *both]:
+        for number, text in enumerate(group.texts):
+            counted = Predictions.of(group.codes == number, observed, predicted, within)
+            metrics = [clarify.measured(POSTTRAINING[name], counted) for name in POSTTRAINING.names]
+            told.setdefault(group.column, []).append({"value_or_threshold": text, "metrics": metrics})
+    return {
+        "label": label["column"],
+        "facets": told,
+        "label_value_or_threshold": ",".join(map(str, label["positive"])),
+    }
+
+
+def _facet(facet: Mapping[str, Any]) -> Facet:
+    values = [facet["threshold"]] if facet["values"] is None else facet["values"]
+    return Facet(facet["column"], tuple(values))
