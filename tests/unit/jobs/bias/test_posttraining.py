@@ -59,7 +59,7 @@ def asked_of_oracle(name: str, rows: list[Row]) -> float:
 
 @pytest.mark.parametrize("name", METRICS)
 @given(rows=ROWS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_equals_awss_own_library(name: str, rows: list[Row]):
     try:
         value = POSTTRAINING[name].compute(predictions_of(rows))
@@ -118,7 +118,7 @@ def test_by_hand(name: str):
 
 @pytest.mark.parametrize("name", [name for name in METRICS if name != "FT"])
 @given(rows=ROWS, weights=st.lists(st.integers(0, 4), min_size=60, max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_row_that_weighs_three_counts_as_three_rows(name: str, rows: list[Row], weights: list[int]):
     facet, observed, predicted, group, _ = columns_of(rows)
     times = np.array(weights[: len(rows)])
