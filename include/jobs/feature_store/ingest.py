@@ -27,7 +27,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -41,7 +41,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
 from jobs.feature_store.records import entity_of, event_time_of, features_of, seconds_text
-from jobs.feature_store.texts import as_text
+from jobs.feature_store.texts import PLAIN, as_text
 from jobs.processing.job import Job, JobError, run, say
 
 RECORD_BYTES = 350 * 1024  # AWS's limit on all values of a record
@@ -67,7 +67,8 @@ PASSING = frozenset(
 )
 
 RECORDS_A_PIECE = 10_000  # whose texts are in memory at once
-# What is left of botocore's work for one call once the body is made: see Writer.
+AGENT = "aws-ml-ingest"  # who asks, in AWS's logs
+# Where botocore has made a request of the call and not signed it yet: see Writer.
 OPERATION = "before-call.sagemaker-featurestore-runtime.BatchWriteRecord"
 
 Batch = list[str]
@@ -228,6 +229,14 @@ def check(table: pa.Table, times: pa.ChunkedArray, config: Mapping[str, Any], da
         wrong.append(f"{len(twice):,} entities have several rows at one {event_time}: {named(twice)}")
     for name, kind in features_of(config).items():
         column = column_of(table, name)
+        if column.type != PLAIN[kind]:
+            try:
+                as_text(column, kind)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as fault:
+                raise JobError(
+                    f"{name} is {column.type} in the curated rows and {kind} in the workflow file: {fault}. "
+                    "Nothing was written"
+                ) from None
         if kind == "number" and pa.types.is_floating(column.type):
             infinite = pc.sum(pc.is_inf(column)).as_py() or 0
             if infinite:
@@ -325,6 +334,7 @@ class Writer:
     def __init__(self, group: str, tally: Tally, *, calls: int) -> None:
         self.group = group
         self.tally = tally
+        self.over = threading.Event()  # nothing more is to be written: another thread met a fault
         # Pauses are ours: botocore would repeat a whole batch for one throttled record.
         self.client = boto3.client(
             "sagemaker-featurestore-runtime",
@@ -332,6 +342,7 @@ class Writer:
                 max_pool_connections=calls,
                 retries={"total_max_attempts": 1},
                 parameter_validation=False,  # every record was looked at, and it costs more than the call
+                user_agent=AGENT,  # botocore's own is put together anew for each call, a fifth of its cost
             ),
         )
         # An older image's SDK knows only one record a call.
@@ -355,7 +366,8 @@ class Writer:
                 self.tally.silence = f"{reason}, for {PATIENCE_SECONDS:.0f} s"
                 return
             # Many threads are throttled together; drawn pauses keep them from coming back together.
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - spreads load, hides nothing
+            if self.over.wait(random.uniform(pause / 2, pause)):  # noqa: S311 - spreads load, hides nothing
+                return
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _sent(self, batch: Batch) -> tuple[Batch, str]:
@@ -441,25 +453,36 @@ def entity_in(record: list[dict[str, str]]) -> str:
 
 
 def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, parallel: int) -> None:
-    """Write all batches, some at once, and say now and then how far it is."""
-    said = time.monotonic()
-    pending: set[Future[None]] = set()
-    with ThreadPoolExecutor(parallel) as pool:
+    """Write all batches, some at once, and say now and then how far it is.
+
+    Each thread takes the next batch when it has written one, so no more are in memory than are being sent.
+    The first fault ends all.
+    """
+    taking, over = threading.Lock(), writer.over
+
+    def write_some() -> None:
         try:
-            for batch in batches:
-                pending.add(pool.submit(writer.write, batch))
-                if len(pending) >= 2 * parallel:  # no more in memory than is being sent
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    for each in done:
-                        each.result()
-                if time.monotonic() - said > PROGRESS_SECONDS:
-                    said = time.monotonic()
-                    say(f"{tally.written:,} of {tally.records:,} written, {tally.throttled:,} sent again")
-            for each in pending:
-                each.result()
+            while not over.is_set():
+                with taking:
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                writer.write(batch)
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            over.set()
             raise
+
+    with ThreadPoolExecutor(parallel) as pool:
+        writing = {pool.submit(write_some) for _ in range(parallel)}
+        try:
+            while writing:
+                done, writing = wait(writing, PROGRESS_SECONDS, FIRST_EXCEPTION)
+                for each in done:
+                    each.result()
+                if writing:
+                    say(f"{tally.written:,} of {tally.records:,} written, {tally.throttled:,} sent again")
+        finally:
+            over.set()
 
 
 if __name__ == "__main__":

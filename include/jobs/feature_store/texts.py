@@ -16,9 +16,23 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# As the cleaning job writes them.
+PLAIN = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+
 
 def as_text(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
-    """The texts of a column of one of the workflow file's types; null where it has no value."""
+    """The texts of a column of one of the workflow file's types; null where it has no value.
+
+    Raises ArrowInvalid for a value that the type does not have, such as 1.5 of an integer; there is none in a
+    column whose type is ``PLAIN``.
+    """
     if kind == "number":
         column = column.cast(pa.float64())
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, pa.float64()))
@@ -28,5 +42,7 @@ def as_text(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
         column = pc.strftime(column.cast(pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%S")
         return pc.replace_substring_regex(column, r"\.0{6}$", "")
     elif kind == "integer":
+        if pa.types.is_floating(column.type):  # whole numbers with gaps, as pandas holds them
+            column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         column = column.cast(pa.int64())
     return column.cast(pa.string())

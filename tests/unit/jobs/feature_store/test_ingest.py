@@ -296,6 +296,15 @@ class TestBadDays:
         says = day.refusal(row(1, pay=float("inf")), row(2, pay=float("-inf")))
         assert says == "2 rows have an infinite pay; the feature store has none. Nothing was written"
 
+    def test_a_column_of_another_type(self, day: Day) -> None:
+        """Its last value is wrong: the first records would have been written by then."""
+        index = SCHEMA.get_field_index("loans")
+        rows = [row(number, loans=number + (0.5 if number == 109 else 0)) for number in range(110)]
+        day.give(rows, schema=SCHEMA.set(index, pa.field("loans", pa.float64())))
+        says = day.refusal()
+        assert says.startswith("loans is double in the curated rows and integer in the workflow file: ")
+        assert "109.5" in says
+
     def test_a_column_that_is_not_there(self, day: Day) -> None:
         day.give([row(1)], schema=SCHEMA.remove(SCHEMA.get_field_index("note")))
         assert day.refusal().startswith("note: no such column in the curated rows; they have id, at, pay")
@@ -378,6 +387,21 @@ class TestWriting:
         assert day.ingest()["written"] == 110
         assert set(aws.records) == self.ALL
         assert {entity: aws.records[entity] for entity in before} == before
+
+    def test_a_fault_ends_also_who_waits_for_better_times(
+        self, day: Day, aws: Aws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Three of four threads pause for ten minutes when the fourth is told that all is over."""
+        monkeypatch.setattr(job_module, "FIRST_PAUSE_SECONDS", 600)
+
+        def gone(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+            return 403, {"__type": "AccessForbidden", "message": "the role is gone"}
+
+        aws.troubles = [throttled, throttled, throttled, gone]
+        with pytest.raises(JobError, match="the role is gone"):
+            day.ingest(*self.ROWS)
+        assert aws.batches == [25, 25, 25, 25]
+        assert aws.records == {}
 
     def test_an_older_sdk_writes_one_record_a_call(
         self, day: Day, aws: Aws, monkeypatch: pytest.MonkeyPatch
