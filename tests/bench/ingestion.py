@@ -29,7 +29,7 @@ from tests.support.feature_store import created, group_request, table_of, until
 from tests.support.lake import Lake
 from tests.support.stand_in import ROOT, StandIn
 
-RECORDS, FEATURES, PARALLEL = 100_000, 20, 8
+RECORDS, FEATURES, PARALLEL = 100_000, 20, 4
 DAY_END = 1_768_521_600
 WANTED = 20_000  # a second
 NAMES = [f"f{number:02}" for number in range(FEATURES - 2)]  # with the entity and the event time
@@ -53,7 +53,7 @@ import json, os, sys
 from concurrent.futures import ThreadPoolExecutor
 import boto3, pyarrow.parquet as pq
 from botocore.config import Config
-client = boto3.client("sagemaker-featurestore-runtime", config=Config(max_pool_connections=8))
+client = boto3.client("sagemaker-featurestore-runtime", config=Config(max_pool_connections=PARALLEL))
 rows = pq.read_table(sys.argv[1]).to_pylist()
 def write(batch):
     entries = [
@@ -66,7 +66,7 @@ def write(batch):
     ]
     answer = client.batch_write_record(Entries=entries)
     assert not answer["Errors"] and not answer["UnprocessedEntries"]
-with ThreadPoolExecutor(8) as pool:
+with ThreadPoolExecutor(PARALLEL) as pool:
     list(pool.map(write, (rows[start : start + 25] for start in range(0, len(rows), 25))))
 """
 
@@ -77,7 +77,7 @@ def main() -> None:
         base = Path(folder) / "processing"
         file = given(base)
         job = [sys.executable, "-m", "jobs.feature_store.ingest", "--base", str(base)]
-        plain = [sys.executable, "-c", PLAIN, str(file)]
+        plain = [sys.executable, "-c", PLAIN.replace("PARALLEL", str(PARALLEL)), str(file)]
         print(f"{RECORDS:,} records of {FEATURES} features, {PARALLEL} threads; wanted {WANTED:,} a second")
         print(f"{'':<52}{'seconds':>9}{'a second':>10}{'CPU of client':>15}{'ms a call of 25':>17}")
         with nobody() as endpoint:
