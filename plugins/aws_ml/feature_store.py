@@ -73,12 +73,16 @@ def differences(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str
             said.append(f"its feature {known['FeatureName']} differs from {each['FeatureName']} only in case")
         elif _type(known) != _type(each):
             said.append(f"its feature {each['FeatureName']} is {_type(known)}, wanted is {_type(each)}")
-    for store, title in (
-        ("OnlineStoreConfig", "an online store"),
-        ("OfflineStoreConfig", "an offline store"),
-    ):
-        if store in wanted and not there.get(store):
-            said.append(f"it has no {title.removeprefix('an ')}, wanted is one")
+    online, has_online = _has_online(wanted), _has_online(there)
+    if online != has_online:
+        said.append(
+            "it has no online store, wanted is one" if online else "it has an online store, wanted is none"
+        )
+    offline = there.get("OfflineStoreConfig")
+    if not offline:
+        said.append("it has no offline store, wanted is one")
+    elif not offline.get("DataCatalogConfig"):
+        said.append("its offline store has no table in the Glue catalog, wanted is one: Athena reads that")
     total = len({*types, *(each["FeatureName"].lower() for each in wanted["FeatureDefinitions"])})
     if total > MOST_FEATURES:
         said.append(f"with what is added it would have {total:,} features, AWS allows {MOST_FEATURES:,}")
@@ -95,6 +99,11 @@ def leftovers(wanted: Sequence[Definition], there: Sequence[Definition]) -> list
     """The features of a group that the workflow no longer writes; a feature group keeps them."""
     named = {each["FeatureName"] for each in wanted}
     return [each["FeatureName"] for each in there if each["FeatureName"] not in named]
+
+
+def _has_online(group: Mapping[str, Any]) -> bool:
+    """AWS may also describe a store that is switched off."""
+    return bool((group.get("OnlineStoreConfig") or {}).get("EnableOnlineStore"))
 
 
 def _type(definition: Definition) -> str:

@@ -117,8 +117,9 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         lacking = additions(self.config["FeatureDefinitions"], group["FeatureDefinitions"])
         if lacking:
             return {"FeatureAdditions": lacking[:ADDITIONS_A_CALL]}
-        ttl = at(self.config, "OnlineStoreConfig.TtlDuration")
-        if ttl is not None and ttl != at(group, "OnlineStoreConfig.TtlDuration"):
+        # Without Unit and Value it is taken away: records stay until they are written over.
+        ttl = at(self.config, "OnlineStoreConfig.TtlDuration") or {}
+        if ttl != (at(group, "OnlineStoreConfig.TtlDuration") or {}):
             return {"OnlineStoreConfig": {"TtlDuration": ttl}}
         return {}
 

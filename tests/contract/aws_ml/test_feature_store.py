@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
@@ -231,3 +232,68 @@ def test_a_group_of_another_schema_is_told_before_a_job_is_paid(world: Kept) -> 
     world.aws.client("sagemaker").create_feature_group(**body)
     with pytest.raises(AirflowFailException, match="its feature at is String, wanted is Fractional"):
         world.define()
+
+
+def online_store(world: Kept) -> dict[str, Any]:
+    group = world.aws.client("sagemaker").describe_feature_group(
+        FeatureGroupName=world.workflow.feature_group
+    )
+    told: dict[str, Any] = group["OnlineStoreConfig"]
+    return told
+
+
+def test_a_time_to_live_comes_and_goes(world: Kept) -> None:
+    world.define()
+    for ttl in ({"Unit": "Hours", "Value": 24}, {"Unit": "Hours", "Value": 48}, None):
+        wanted = {"EnableOnlineStore": True} | ({"TtlDuration": ttl} if ttl else {})
+        world.define(OnlineStoreConfig=wanted)
+        assert online_store(world).get("TtlDuration") == ttl
+
+
+def no_offline_store(body: dict[str, Any]) -> None:
+    del body["OfflineStoreConfig"], body["RoleArn"]
+
+
+def no_table(body: dict[str, Any]) -> None:
+    body["OfflineStoreConfig"]["DisableGlueTableCreation"] = True
+
+
+def no_online_store(body: dict[str, Any]) -> None:
+    del body["OnlineStoreConfig"]
+
+
+def another_entity(body: dict[str, Any]) -> None:
+    body["RecordIdentifierFeatureName"] = "city"
+
+
+def another_event_time(body: dict[str, Any]) -> None:
+    body["FeatureDefinitions"].append({"FeatureName": "moved", "FeatureType": "Fractional"})
+    body["EventTimeFeatureName"] = "moved"
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (no_offline_store, "it has no offline store, wanted is one"),
+        (no_table, "its offline store has no table in the Glue catalog, wanted is one"),
+        (no_online_store, "it has no online store, wanted is one"),
+        (another_entity, "its entity is city, wanted is customer"),
+        (another_event_time, "its event time is moved, wanted is at"),
+    ],
+)
+def test_a_group_that_cannot_become_the_wanted_one_is_left_alone(
+    world: Kept, other: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    """What could be added is not: the group is as it was."""
+    body = world.render(feature_group.create_feature_group(world.workflow))
+    added = {"FeatureName": "new", "FeatureType": "Integral"}
+    wanted = [*body["FeatureDefinitions"], added]
+    other(body)
+    client = world.aws.client("sagemaker")
+    client.create_feature_group(**body)
+    with pytest.raises(AirflowFailException, match=says):
+        world.define(FeatureDefinitions=wanted)
+    group = client.describe_feature_group(FeatureGroupName=body["FeatureGroupName"])
+    assert group["FeatureDefinitions"] == body["FeatureDefinitions"]
+    assert group["FeatureGroupStatus"] == "Created"
+    assert "LastUpdateStatus" not in group

@@ -28,7 +28,10 @@ def group(*features: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "EventTimeFeatureName": "at",
         "FeatureDefinitions": [feature("id"), feature("at", "Fractional"), *features],
         "OnlineStoreConfig": {"EnableOnlineStore": True},
-        "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://b/k/"}},
+        "OfflineStoreConfig": {
+            "S3StorageConfig": {"S3Uri": "s3://b/k/"},
+            "DataCatalogConfig": {"TableName": "t", "Catalog": "AwsDataCatalog", "Database": "d"},
+        },
         **changes,
     }
 
@@ -205,10 +208,26 @@ class TestAgainstTheGroupThatIsThere:
             "its event time is then, wanted is at",
         ]
 
-    def test_a_store_that_it_does_not_have(self) -> None:
-        there = group()
-        del there["OnlineStoreConfig"]
-        assert differences(group(), there) == ["it has no online store, wanted is one"]
+    @pytest.mark.parametrize(
+        ("wanted", "there", "says"),
+        [
+            ({}, {"OnlineStoreConfig": None}, "it has no online store, wanted is one"),
+            (
+                {},
+                {"OnlineStoreConfig": {"EnableOnlineStore": False}},
+                "it has no online store, wanted is one",
+            ),
+            ({"OnlineStoreConfig": None}, {}, "it has an online store, wanted is none"),
+            ({}, {"OfflineStoreConfig": None}, "it has no offline store, wanted is one"),
+            (
+                {},
+                {"OfflineStoreConfig": {"DisableGlueTableCreation": True}},
+                "its offline store has no table in the Glue catalog, wanted is one: Athena reads that",
+            ),
+        ],
+    )
+    def test_stores_that_are_others(self, wanted: Any, there: Any, says: str) -> None:
+        assert differences(group(**wanted), group(**there)) == [says]
 
     def test_names_that_differ_in_case_would_be_one_column_in_athena(self) -> None:
         assert differences(group(feature("a")), group(feature("A"))) == [

@@ -229,6 +229,11 @@ def test_a_time_to_live_is_brought_to_the_wanted_one(aws: Aws) -> None:
     define(OnlineStoreConfig={"EnableOnlineStore": True, "TtlDuration": ttl})
     assert aws.group is not None
     assert aws.group["OnlineStoreConfig"]["TtlDuration"] == ttl
+    define()  # none is wanted: records would go on expiring
+    assert aws.group["OnlineStoreConfig"]["TtlDuration"] == {}
+    asked = len(aws.asked)
+    define()
+    assert "UpdateFeatureGroup" not in aws.asked[asked:]
 
 
 def test_a_group_that_could_not_be_made_fails_with_awss_words(aws: Aws) -> None:
