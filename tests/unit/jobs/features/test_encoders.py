@@ -117,6 +117,7 @@ def test_rare_values_are_gathered_with_unseen_ones():
     [
         ({"unseen": "refuse"}, "town: 'Jena' was not among the training rows' values"),
         ({"unseen": "refuse", "encode": "target"}, "town: 'Jena' was not among"),
+        ({"unseen": "refuse", "encode": "ordinal"}, "town: 'Jena' was not among"),
     ],
 )
 def test_an_unseen_value_may_be_refused(item: dict[str, Any], complaint: str):
@@ -130,6 +131,48 @@ def test_an_absent_value_may_be_refused_or_told():
     with pytest.raises(FeatureError, match=r"town: 1 rows lack a value.*impute: refuse"):
         columns(towns(None), {"impute": "refuse"}, seen=known)
     assert columns(towns(None), {"fill": "Kiel"}, seen=known)["town=Kiel"] == [1]
+
+
+FULL = {"town": ["Bonn", "Kiel", "Bonn", "Ulm", "Ulm", "Bonn", "Kiel", "Bonn"]}  # none is absent
+MISSING = int.from_bytes(hashlib.sha256(b"missing").digest()[:8], "big") % 4
+NEW = int.from_bytes(hashlib.sha256(b"Jena").digest()[:8], "big") % 4
+
+
+@pytest.mark.parametrize(
+    ("item", "unseen", "absent"),
+    [
+        ({"encode": "one_hot"}, [0, 0, 0], [0, 0, 0]),
+        ({"encode": "one_hot", "impute": "most_frequent"}, [0, 0, 0], [1, 0, 0]),
+        ({"encode": "one_hot", "fill": "Ulm"}, [0, 0, 0], [0, 0, 1]),
+        ({"encode": "ordinal"}, [-1], [-1]),
+        ({"encode": "ordinal", "order": ["Ulm", "Kiel", "Bonn"], "impute": "most_frequent"}, [-1], [2]),
+        # All rows' share is 4 of 8; Bonn's 3 of 4, drawn to it by two rows: (3 + 2 * 0.5) / (4 + 2).
+        ({"encode": "target", "smoothing": 2.0}, [0.5], [0.5]),
+        ({"encode": "target", "smoothing": 2.0, "impute": "most_frequent"}, [0.5], [np.float32(4 / 6)]),
+        (
+            {"encode": "hash", "buckets": 4},
+            [float(place == NEW) for place in range(4)],
+            [float(place == MISSING) for place in range(4)],
+        ),
+        # Every training row is of a common town; what is new is rare, and no row taught anything of that.
+        ({"encode": "one_hot", "rare_share": 0.1}, [0, 0, 0], [0, 0, 0]),
+    ],
+)
+def test_what_no_training_row_had_or_lacked_is_answered_as_declared(
+    item: dict[str, Any], unseen: list[float], absent: list[float]
+):
+    """An unseen town, and an absent one where every training row had one."""
+    made = columns(towns("Jena", None), item, seen=pd.DataFrame(FULL))
+    assert [list(row) for row in zip(*made.values(), strict=True)] == [unseen, absent]
+
+
+@pytest.mark.parametrize("encode", ["one_hot", "ordinal", "target"])
+def test_an_absent_value_that_is_new_counts_as_unseen(encode: str):
+    """The category `missing` is one like the others: where unseen ones are refused, so is that."""
+    asked = {"encode": encode, "unseen": "refuse"}
+    with pytest.raises(FeatureError, match="town: 'missing' was not among the training rows' values"):
+        columns(towns(None), asked, seen=pd.DataFrame(FULL))
+    assert columns(towns(None), asked)  # training rows lacked it, too
 
 
 def test_truths_and_whole_numbers_are_spelled_alike_from_parquet_json_and_csv():
