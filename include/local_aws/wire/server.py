@@ -23,6 +23,7 @@ from local_aws.wire.lanes import Lanes
 from local_aws.wire.request import KEPT_UNDERSCORE
 
 _LARGEST_BODY = 5 * 1024**3 + 1  # bytes; S3's limit for one PUT
+_ONE_PIECE = 1 << 16  # bytes of a body that are sent together with its head
 _KEPT_PREFIX = b"x-amz-meta-"
 _METADATA_HEADER = re.compile(rb"\r\nX-Amz-Meta-[^:\r]*:")
 
@@ -75,7 +76,21 @@ def server(application: Any, bound: socket.socket, spool: Path, *, threads: int 
 
 
 class _Task(WSGITask):  # type: ignore[misc]
-    """Keeps the connection open after an answer without a body, and the case of metadata's names."""
+    """Keeps the connection open after an answer without a body, and the case of metadata's names.
+
+    A small answer leaves in one piece: waitress sends the head first, which wakes the client for nothing.
+    """
+
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        is_whole = self.complete and self.has_body and len(data) == self.content_length
+        if self.wrote_header or not is_whole or not 0 < len(data) <= _ONE_PIECE:
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header, self.content_bytes_written = True, len(data)
+        self.channel.write_soon(head + data)
 
     def build_response_header(self) -> bytes:
         head: bytes = super().build_response_header()

@@ -655,6 +655,17 @@ def test_calls_of_one_connection_are_answered_in_their_order(stand_in: StandIn, 
             assert [plain(answered(stream).get("Record", [])) for _ in calls] == expected
 
 
+def test_a_small_answer_comes_in_one_piece(stand_in: StandIn, group: Group) -> None:
+    group.put(customer_id=1, event_time=AT_SIX)
+    call = raw(stand_in, "GET", f"/FeatureGroup/{group.name}?{ASKED}=1")
+    with opened(stand_in) as connection:
+        for _ in range(50):
+            connection.sendall(call)
+            head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert plain(json.loads(body)["Record"]) == {"customer_id": "1", "event_time": AT_SIX}
+
+
 def test_who_fetches_no_answers_keeps_nobody_waiting(start_stand_in: Any) -> None:
     """Its answers are more than the server holds for it: one thread waits, and not one that others need."""
     aws = start_stand_in()
