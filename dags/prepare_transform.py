@@ -15,8 +15,9 @@ these rows.
 store also those of earlier days, `feature_store.window_days` in all.
 
 **Writes.** Below `<workflow>/runs/<day>/prepare_transform/`: `train/`, `validation/` (CSV, label first),
-`test/` (the raw rows), `transformer/`, `features.json`. With a feature store also `ingestion/` (records in,
-written, refused) and `joined/`, the records of the feature group, and the Glue table `<workflow>.accepted`.
+`test/` (the raw rows), `transformer/`, `features.json`. With a feature store also `feature_group.json` (its
+schema and what was changed), `ingestion/` (records in, written, refused), `offline_store.json` (rows with
+features, by day) and `joined/`, the records of the feature group, and the Glue table `<workflow>.accepted`.
 With Data Wrangler also `rows/`, `wrangler.flow` and `wrangled/` (the fitted flow and its table).
 Asset `<workflow>.features`.
 
@@ -69,6 +70,8 @@ def prepare_transform(workflow: Workflow) -> DAG:
                 task_id="define_features",
                 config=feature_group.create_feature_group(workflow),
                 metadata=feature_group.update_feature_metadata(workflow),
+                bucket=BUCKET,
+                report_key=paths.feature_group_report,
             )
             ingest_features = IngestFeaturesOperator(
                 task_id="ingest_features",
@@ -83,6 +86,8 @@ def prepare_transform(workflow: Workflow) -> DAG:
                 config=point_in_time.count_known(workflow),
                 run_key=RUN_KEY,
                 ingestion_ended=from_task("ingest_features", "ended"),
+                bucket=BUCKET,
+                report_key=paths.offline_store_report,
                 patience_minutes=store.offline_minutes,
             )
             join_features = JoinFeaturesOperator(

@@ -310,6 +310,16 @@ class Paths:
 
     # the feature store
     @property
+    def feature_group_report(self) -> str:
+        """The feature group as the run found or made it: its schema, and what was changed. JSON."""
+        return f"{self.stage('prepare_transform')}feature_group.json"
+
+    @property
+    def offline_store_report(self) -> str:
+        """The labelled rows of each day of the window, all of which have features, and when. JSON."""
+        return f"{self.stage('prepare_transform')}offline_store.json"
+
+    @property
     def ingestion(self) -> str:
         """The prefix of ``ingestion.json``."""
         return f"{self.stage('prepare_transform')}ingestion/"

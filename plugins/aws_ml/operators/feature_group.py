@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from aws_ml.exceptions import FeatureGroupDiffers, RemoteJobFailed, RequestRefused
 from aws_ml.feature_store import additions, differences, leftovers
+from aws_ml.hooks.documents import write_json
 from aws_ml.operators.remote_job import RemoteWork
 from aws_ml.waiters.kinds import FEATURE_GROUP, Description, Handle, at
 from aws_ml.waiters.patience import error_code
@@ -37,10 +39,13 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
     It creates the group, or adds the features that an existing one lacks. What a group cannot change is never
     tried: a feature of another type, another entity or event time, a store that it was made without. Features
     that the workflow no longer has stay, since a group gives none up. Every step looks first, so a retry or
-    a cleared task goes on where an earlier one was. Killing the task leaves the group alone.
+    a cleared task goes on where an earlier one was. Killing the task leaves the group alone. What the group
+    is in the end, and what this task changed, is written to `feature_group.json`.
 
     :param config: body of CreateFeatureGroup (templated)
     :param metadata: bodies of UpdateFeatureMetadata (templated)
+    :param bucket: bucket of the report (templated)
+    :param report_key: key of `feature_group.json` (templated)
     :param poll_seconds: seconds between two polls
     :param deferrable: wait on the triggerer instead of on a worker
     :return: ``{"name", "arn", "database", "table", "offline_uri", "features", "created", "added", "left"}``;
@@ -49,7 +54,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
 
     aws_hook_class = SageMakerHook
     kind = FEATURE_GROUP
-    template_fields: Sequence[str] = aws_template_fields("config", "metadata")
+    template_fields: Sequence[str] = aws_template_fields("config", "metadata", "bucket", "report_key")
     template_fields_renderers: ClassVar[dict[str, str]] = {"config": "json", "metadata": "json"}
 
     def __init__(
@@ -57,6 +62,8 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         *,
         config: dict[str, Any],
         metadata: list[dict[str, Any]],
+        bucket: str,
+        report_key: str,
         poll_seconds: float = 5,
         deferrable: bool = True,
         **kwargs: Any,
@@ -64,6 +71,8 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         super().__init__(**kwargs)
         self.config = config
         self.metadata = metadata
+        self.bucket = bucket
+        self.report_key = report_key
         self.poll_seconds = poll_seconds
         self.deferrable = deferrable
 
@@ -99,8 +108,11 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         if at(group, "OfflineStoreStatus.Status") == "Blocked":
             reason = self.kind.reason(group) or "AWS gives no reason"
             raise RemoteJobFailed(self._called(handle), "blocked offline", reason, self._where(handle, group))
-        self._tell(group)
-        return self._result(group, done)
+        tags = self._tell(group)
+        result = self._result(group, done)
+        report = self._report(group, result, tags, self._where(handle, group))
+        write_json(self, self.bucket, self.report_key, report)
+        return result
 
     def _create(self, context: Context, handle: Handle, done: dict[str, Any]) -> Any:
         self.log.info("Creating %s", self._called(handle))
@@ -159,18 +171,22 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
             if not token:
                 return found
 
-    def _tell(self, group: Description) -> None:
-        """Describe the features, unless the group's tag says that it was told the same before."""
+    def _tell(self, group: Description) -> dict[str, str]:
+        """Describe the features, unless the group's tag says that it was told the same before.
+
+        :return: the group's tags as they were
+        """
         client, arn = self._client(), group["FeatureGroupArn"]
         digest = hashlib.sha256(_text(self.metadata).encode()).hexdigest()[:16]
         pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
         tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
         if tags.get(NOTES_TAG) == digest:
-            return
+            return tags
         for body in self.metadata:
             client.update_feature_metadata(**body)
         client.add_tags(ResourceArn=arn, Tags=[{"Key": NOTES_TAG, "Value": digest}])
         self.log.info("Described %d features", len(self.metadata))
+        return tags
 
     def _result(self, group: Description, done: Mapping[str, Any]) -> dict[str, Any]:
         left = leftovers(self.config["FeatureDefinitions"], group["FeatureDefinitions"])
@@ -187,6 +203,45 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
             "created": done["created"],
             "added": done["added"],
             "left": left,
+        }
+
+    def _report(
+        self, group: Description, result: Mapping[str, Any], tags: Mapping[str, str], console: str
+    ) -> dict[str, Any]:
+        """The group for people. ``features_before`` is None where there was no group; the tags are those that
+        the last ingestion before this run has left.
+        """
+        told = {body["FeatureName"]: body.get("Description", "") for body in self.metadata}
+        changed = group.get("LastModifiedTime")
+        return {
+            "name": result["name"],
+            "arn": result["arn"],
+            "created": result["created"],
+            "created_at": group["CreationTime"].astimezone(UTC).isoformat(),
+            "changed_at": changed.astimezone(UTC).isoformat() if changed else None,
+            "features_before": None
+            if result["created"]
+            else len(group["FeatureDefinitions"]) - len(result["added"]),
+            "added": result["added"],
+            "left": result["left"],
+            "entity": group["RecordIdentifierFeatureName"],
+            "event_time": group["EventTimeFeatureName"],
+            "online": bool(at(group, "OnlineStoreConfig.EnableOnlineStore")),
+            "time_to_live": at(group, "OnlineStoreConfig.TtlDuration"),
+            "offline_uri": result["offline_uri"],
+            "database": result["database"],
+            "table": result["table"],
+            "console": console,
+            "tags": dict(tags),
+            "features": [
+                {
+                    "name": each["FeatureName"],
+                    "type": each["FeatureType"],
+                    "collection": each.get("CollectionType"),
+                    "description": told.get(each["FeatureName"], ""),
+                }
+                for each in group["FeatureDefinitions"]
+            ],
         }
 
     def _refused(self, handle: Handle, error: Exception) -> Exception:

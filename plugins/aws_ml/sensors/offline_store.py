@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.amazon.aws.hooks.athena import AthenaHook
@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_ml.exceptions import FeaturesUnknown, RecordsLost, RemoteJobFailed
+from aws_ml.hooks.documents import write_json
 from aws_ml.waiters.kinds import ATHENA_QUERY
 from aws_ml.waiters.offline_store import known
 from aws_ml.waiters.patience import is_transient, pause_on_worker, poll_seconds
@@ -34,6 +35,8 @@ class OfflineStoreSensor(AwsBaseSensor[AthenaHook]):
     :param config: body of StartQueryExecution of ``count_known.sql`` (templated)
     :param run_key: the run's own day (templated)
     :param ingestion_ended: when the ingestion ended, in seconds since 1970 (templated)
+    :param bucket: bucket of the report (templated)
+    :param report_key: key of `offline_store.json` (templated)
     :param patience_minutes: how long after it records may be missing
     :param poll_seconds: seconds between two looks
     :param deferrable: wait on the triggerer instead of on a worker
@@ -41,7 +44,9 @@ class OfflineStoreSensor(AwsBaseSensor[AthenaHook]):
     """
 
     aws_hook_class = AthenaHook
-    template_fields: Sequence[str] = aws_template_fields("config", "run_key", "ingestion_ended")
+    template_fields: Sequence[str] = aws_template_fields(
+        "config", "run_key", "ingestion_ended", "bucket", "report_key"
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"config": "json"}
 
     def __init__(
@@ -50,6 +55,8 @@ class OfflineStoreSensor(AwsBaseSensor[AthenaHook]):
         config: dict[str, Any],
         run_key: str,
         ingestion_ended: str,
+        bucket: str,
+        report_key: str,
         patience_minutes: float,
         poll_seconds: float = 30,
         deferrable: bool = True,
@@ -59,6 +66,8 @@ class OfflineStoreSensor(AwsBaseSensor[AthenaHook]):
         self.config = config
         self.run_key = run_key
         self.ingestion_ended = ingestion_ended
+        self.bucket = bucket
+        self.report_key = report_key
         self.patience_minutes = patience_minutes
         self.poll_seconds = poll_seconds
         self.deferrable = deferrable
@@ -100,6 +109,13 @@ class OfflineStoreSensor(AwsBaseSensor[AthenaHook]):
             self.log.info("Not all records have arrived: %s", counts)
             return PokeReturnValue(is_done=False)
         self.log.info("All rows have features: %s", rows)
+        report = {
+            "rows": rows,
+            "ingestion_ended": _moment(float(self.ingestion_ended)),
+            "complete": _moment(time.time()),
+            "patience_minutes": self.patience_minutes,
+        }
+        write_json(self, self.bucket, self.report_key, report)
         return PokeReturnValue(is_done=True, xcom_value={"rows": rows})
 
     def on_kill(self) -> None:
@@ -130,3 +146,7 @@ class OfflineStoreSensor(AwsBaseSensor[AthenaHook]):
         ]
         header, *rows = lines
         return [dict(zip(map(str, header), row, strict=True)) for row in rows]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

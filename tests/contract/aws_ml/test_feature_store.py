@@ -40,6 +40,8 @@ class Kept(World):
             task_id="define_features",
             config={**self.render(feature_group.create_feature_group(self.workflow)), **changes},
             metadata=self.render(feature_group.update_feature_metadata(self.workflow)),
+            bucket="local-ml",
+            report_key=self.render(self.workflow.paths.feature_group_report),
             deferrable=False,
         ).execute(TaskInstance().context())
         XCOMS["define_features"] = told
@@ -74,6 +76,11 @@ class Kept(World):
         XCOMS["ingest_features"] = told
         sensor.config = self.render(sensor.config, day)
         return sensor.execute(TaskInstance().context())
+
+    def document(self, key: str) -> Any:
+        """What a task left for people."""
+        body = self.aws.client("s3").get_object(Bucket="local-ml", Key=self.render(key))["Body"]
+        return json.loads(body.read())
 
     def run(self, *rows: dict[str, Any], day: str = DAY) -> None:
         """A day up to its join."""
@@ -125,6 +132,16 @@ def test_a_group_is_made_described_and_found_in_the_catalog(world: Kept) -> None
     )
     assert described["Description"] == "From number column income."
     assert {"Key": "owner", "Value": "o"} in described["Parameters"]
+    report = world.document(world.workflow.paths.feature_group_report)
+    assert (report["created"], report["features_before"]) == (True, None)
+    assert (report["entity"], report["event_time"], report["online"]) == ("customer", "at", True)
+    assert (report["database"], report["table"]) == (told["database"], told["table"])
+    assert {
+        "name": "income",
+        "type": "Fractional",
+        "collection": None,
+        "description": "From number column income.",
+    } in report["features"]
     assert world.define()["created"] is False
 
 
@@ -134,6 +151,9 @@ def test_a_group_evolves_and_refuses_what_it_cannot(world: Kept) -> None:
     definitions = world.render(feature_group.create_feature_group(world.workflow))["FeatureDefinitions"]
     told = world.define(FeatureDefinitions=[*definitions, {"FeatureName": "new", "FeatureType": "Integral"}])
     assert (told["added"], told["left"]) == (["new"], [])
+    report = world.document(world.workflow.paths.feature_group_report)
+    assert (report["added"], report["features_before"]) == (["new"], len(definitions))
+    assert report["features"][-1]["name"] == "new"
     assert world.define()["left"] == ["new"]
     changed = deepcopy(definitions)
     changed[2]["FeatureType"] = "String"
@@ -162,6 +182,9 @@ def test_a_day_from_the_curated_rows_to_the_joined_ones(world: Kept) -> None:
     told = XCOMS["ingest_features"]
     assert (told["records"], told["written"]) == (60, 60)
     assert world.wait() == {"rows": {DAY: 120}}
+    awaited = world.document(world.workflow.paths.offline_store_report)
+    assert awaited["rows"] == {DAY: 120}
+    assert awaited["ingestion_ended"] <= awaited["complete"]
     joined = world.joined()
     assert len(joined) == 60
     by_loan = {row["loan"]: row for row in joined}
@@ -193,6 +216,8 @@ def test_the_group_says_what_was_written_last(world: Kept) -> None:
     assert tags["run_key"] == DAY
     assert tags["ingest_job"] == name
     assert tags["source"] == f"s3://local-ml/{world.name}/curated/dt={DAY}/"
+    world.define()
+    assert world.document(world.workflow.paths.feature_group_report)["tags"]["ingest_job"] == name
 
 
 def test_a_backfilled_run_sees_only_what_was_known(world: Kept) -> None:

@@ -149,6 +149,8 @@ class World:
             config=self.render(point_in_time.count_known(self.workflow), day),
             run_key=day,
             ingestion_ended=str(ended),
+            bucket="local-ml",
+            report_key=self.render(self.workflow.paths.offline_store_report, day),
             patience_minutes=30,
             **{"deferrable": False, **arguments},
         )

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from aws_ml.reports.sections import SECTIONS
+from aws_ml.run import Paths
 from launcher.api import Airflow
-from launcher.summary import PAGE, Reports, _deployment, _evaluation, _features
+from launcher.summary import PAGE, REPORTS, Reports, _deployment, _evaluation, _features
 
 TOKEN = "the token of the login"
 RUN = "manual__2026-01-15__2026-01-16T06:00:00+00:00"
@@ -57,6 +59,16 @@ def kept(folder: Path) -> Reports:
     reports = object.__new__(Reports)  # without a client of S3, which keeping a page does not need
     reports.folder, reports.found = folder, ["ingest_analyze/bias/report.html"]
     return reports
+
+
+def test_all_that_the_page_shows_is_kept_beside_it() -> None:
+    paths = Paths("w", "2026-01-15")
+    shown = {
+        key(paths).removeprefix("w/runs/2026-01-15/")
+        for section in SECTIONS
+        for key in (*section.documents.values(), *section.texts.values())
+    } | {page.key for section in SECTIONS for page in section.pages}
+    assert shown <= set(REPORTS)
 
 
 def test_the_page_is_kept_first_and_leads_to_airflow(airflow: Airflow, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Aws(HTTPServer):
         self.update_becomes: dict[str, Any] = {"Status": "Successful"}
         self.page = 2  # features a page
         self.lost = 0  # so many answers to CreateFeatureGroup get lost
+        self.written: dict[str, Any] = {}  # documents in S3
         super().__init__(("127.0.0.1", 0), Handler)
 
     def make(self, body: dict[str, Any], status: str = "Creating") -> None:
@@ -126,6 +127,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def do_PUT(self) -> None:
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.written[self.path] = json.loads(text)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, *arguments: Any) -> None:
         """Say nothing."""
 
@@ -154,6 +162,8 @@ def define(**changes: Any) -> dict[str, Any]:
         task_id="define_features",
         config={**deepcopy(CONFIG), **changes},
         metadata=METADATA,
+        bucket="bucket",
+        report_key="runs/feature_group.json",
         deferrable=False,
     ).execute(context)
     return result
@@ -179,6 +189,53 @@ def test_a_group_is_made_described_and_waited_for(aws: Aws) -> None:
         "left": [],
     }
     assert aws.described == {"age": "In years."}
+
+
+def test_what_the_group_is_is_written_for_people(aws: Aws) -> None:
+    aws.tags = {"run_key": "2026-01-14", "ingest_job": "the day before"}
+    define(OnlineStoreConfig={"EnableOnlineStore": True, "TtlDuration": {"Unit": "Hours", "Value": 24}})
+    assert aws.written == {
+        "/bucket/runs/feature_group.json": {
+            "name": "loans",
+            "arn": ARN,
+            "created": True,
+            "created_at": "1970-01-01T00:00:01+00:00",
+            "changed_at": None,
+            "features_before": None,
+            "added": [],
+            "left": [],
+            "entity": "id",
+            "event_time": "at",
+            "online": True,
+            "time_to_live": {"Unit": "Hours", "Value": 24},
+            "offline_uri": "s3://bucket/store/data",
+            "database": "sagemaker_featurestore",
+            "table": "loans_1",
+            "console": "",
+            "tags": {"run_key": "2026-01-14", "ingest_job": "the day before"},
+            "features": [
+                {"name": "id", "type": "String", "collection": None, "description": ""},
+                {"name": "at", "type": "Fractional", "collection": None, "description": ""},
+                {"name": "age", "type": "Fractional", "collection": None, "description": "In years."},
+            ],
+        }
+    }
+
+
+def test_what_was_added_and_what_is_left_is_written_too(aws: Aws) -> None:
+    aws.make({**CONFIG, "FeatureDefinitions": with_features(("old", "String"))}, "Created")
+    define(FeatureDefinitions=with_features(("new", "Integral")))
+    (report,) = aws.written.values()
+    assert (report["created"], report["features_before"]) == (False, 4)
+    assert (report["added"], report["left"]) == (["new"], ["old"])
+    assert [each["name"] for each in report["features"]] == ["id", "at", "age", "old", "new"]
+
+
+def test_a_refused_group_leaves_no_document(aws: Aws) -> None:
+    aws.make({**CONFIG, "FeatureDefinitions": with_features(("loans", "String"))}, "Created")
+    with pytest.raises(AirflowFailException):
+        define(FeatureDefinitions=with_features(("loans", "Integral")))
+    assert aws.written == {}
 
 
 def test_the_same_again_changes_nothing(aws: Aws) -> None:
