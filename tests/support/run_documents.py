@@ -197,6 +197,50 @@ FEATURES: dict[str, Any] = {
         {"kind": "leakage", "columns": ["income"], "value": 0.99, "limit": 0.95, "says": "tells the label"},
     ],
 }
+FEATURE_GROUP: dict[str, Any] = {
+    "name": "loan-approval",
+    "arn": "arn:aws:sagemaker:us-east-1:000000000000:feature-group/loan-approval",
+    "created": False,
+    "created_at": "2026-01-01T06:00:00+00:00",
+    "changed_at": "2026-01-15T06:00:00+00:00",
+    "features_before": 3,
+    "added": ["income"],
+    "left": ["height"],
+    "entity": "customer",
+    "event_time": "at",
+    "online": True,
+    "time_to_live": {"Unit": "Hours", "Value": 24},
+    "offline_uri": "s3://contract/loan_approval/feature_store/data",
+    "database": "sagemaker_featurestore",
+    "table": "loan_approval_1767247200",
+    "console": "https://us-east-1.console.aws.amazon.com/sagemaker/home#/feature-groups/loan-approval",
+    "tags": {
+        "run_key": "2026-01-14",
+        "ingest_job": "ingest-14",
+        "source": "s3://contract/loan_approval/curated/dt=2026-01-14/",
+    },
+    "features": [
+        {"name": "customer", "type": "String", "collection": None, "description": "Who asks."},
+        {"name": "at", "type": "Fractional", "collection": None, "description": ""},
+        {"name": "height", "type": "Integral", "collection": None, "description": ""},
+        {"name": "income", "type": "Fractional", "collection": None, "description": "A month, in euros."},
+    ],
+}
+INGESTION: dict[str, Any] = {
+    "feature_group": "loan-approval",
+    "records": 30,
+    "written": 27,
+    "refused": [{"reason": "The event time lies in the past", "records": 2, "entities": ["C1", "C2"]}],
+    "calls": 3,
+    "throttled": 4,
+    "seconds": 0.5,
+}
+OFFLINE_STORE: dict[str, Any] = {
+    "rows": {"2026-01-14": 40, "2026-01-15": 22},
+    "ingestion_ended": "2026-01-16T06:00:00+00:00",
+    "complete": "2026-01-16T06:00:07+00:00",
+    "patience_minutes": 30.0,
+}
 EVALUATION: dict[str, Any] = {
     "metrics": {"log_loss": 0.4597, "auc": 0.8507, "f1": None},
     "confusion": {"true_positive": 4, "false_positive": 1, "true_negative": 4, "false_negative": 1},
@@ -274,6 +318,9 @@ DOCUMENTS: dict[str, Any] = {
     "ingest_analyze/mitigation/mitigation.json": MITIGATION,
     "ingest_analyze/mitigation/report.html": PAGE,
     "ingest_analyze/mitigation/bias/report.html": PAGE,
+    "prepare_transform/feature_group.json": FEATURE_GROUP,
+    "prepare_transform/ingestion/ingestion.json": INGESTION,
+    "prepare_transform/offline_store.json": OFFLINE_STORE,
     "prepare_transform/features.json": FEATURES,
     "train_tune/evaluation/evaluation.json": EVALUATION,
     "deploy_manage/deployment.json": DEPLOYMENT,

@@ -163,6 +163,7 @@ class TestTheWholePage:
                 ],
             ),
             ("mitigation", ["reweighing", "1310.5", "1.0804", 'src="ingest_analyze/mitigation/report.html"']),
+            ("feature_store", ["54 records a second", "Who asks.", "30 to learn from", "ingest-14"]),
             ("features", ["age*income", "region=north", "33.3 %", "leakage", "variance 0, not above 0"]),
             ("model", ["0.8507", "✓ at least", "AUC", "40.0 %"]),
             ("deployment", ["InService", "&#34;age&#34;: 37.0", "✓ equal"]),

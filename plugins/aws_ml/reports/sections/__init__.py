@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from aws_ml.reports.section import Section
-from aws_ml.reports.sections import bias, deployment, features, mitigation, model, profile, quality, rows
+from aws_ml.reports.sections import (
+    bias,
+    deployment,
+    feature_store,
+    features,
+    mitigation,
+    model,
+    profile,
+    quality,
+    rows,
+)
 
 SECTIONS: tuple[Section, ...] = (
     rows.SECTION,
@@ -11,6 +21,7 @@ SECTIONS: tuple[Section, ...] = (
     quality.SECTION,
     bias.SECTION,
     mitigation.SECTION,
+    feature_store.SECTION,
     features.SECTION,
     model.SECTION,
     deployment.SECTION,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aws_ml.reports import page
 from aws_ml.reports.histogram import Histogram
 from aws_ml.reports.section import Broken, Material, Section, Tone
-from aws_ml.reports.sections import SECTIONS, bias, features, profile, quality
+from aws_ml.reports.sections import SECTIONS, bias, feature_store, features, profile, quality
 from aws_ml.reports.shelf import Document, Kind
 from aws_ml.run import STAGES
 from aws_ml.workflow import load_workflows
@@ -22,6 +22,7 @@ from tests.support.run_documents import (
     DEPLOYMENT,
     DOCUMENTS,
     EVALUATION,
+    FEATURE_GROUP,
     FEATURES,
     FIRST_LAYOUT,
     PROFILE,
@@ -32,29 +33,37 @@ WORKFLOW = load_workflows()["loan_approval"]
 ALL = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
 
 
-def material(section: Section, content: Any) -> Material:
-    """What a section sees when all of its documents have this content."""
-    document = Document("s3://b/k.json", Kind.THERE, content=content)
-    return Material(WORKFLOW, dict.fromkeys(section.documents, document))
+def material(section: Section, content: Any, **others: Any) -> Material:
+    """What a section sees when its own document has this content; others are as a run writes them."""
+    own = next(iter(section.documents))
+    contents = {name: written(section, name) for name in section.documents} | {own: content} | others
+    return Material(
+        WORKFLOW,
+        {name: Document("s3://b/k.json", Kind.THERE, content=each) for name, each in contents.items()},
+    )
+
+
+def written(section: Section, name: str) -> Any:
+    """A document of the section as a run writes it."""
+    return DOCUMENTS[section.documents[name](WORKFLOW.paths).partition("/runs/")[2].partition("/")[2]]
 
 
 def own_document(section: Section) -> Any:
-    """The section's document as a run writes it."""
-    key = next(iter(section.documents.values()))(WORKFLOW.paths)
-    return DOCUMENTS[key.partition("/runs/")[2].partition("/")[2]]
+    """The section's first document as a run writes it."""
+    return written(section, next(iter(section.documents)))
 
 
-def shown(section: Section, content: Any) -> str:
+def shown(section: Section, content: Any, **others: Any) -> str:
     """The section's HTML."""
-    view = section.view(material(section, content))
+    view = section.view(material(section, content, **others))
     assert view is not None
     return page.environment().get_template(f"{section.name}.html").render(values=view.values)
 
 
-def complaint(section: Section, content: Any) -> str | None:
+def complaint(section: Section, content: Any, **others: Any) -> str | None:
     """Why the section is broken, if it is."""
     try:
-        shown(section, content)
+        shown(section, content, **others)
     except Broken as error:
         return str(error)
     return None
@@ -135,13 +144,16 @@ def test_whatever_stands_anywhere_in_a_document_is_shown_as_text_or_named_as_bro
     data: st.DataObject,
 ) -> None:
     section = data.draw(st.sampled_from(SECTIONS))
-    document = own_document(section)
+    name = data.draw(st.sampled_from(sorted(section.documents)))
+    document = written(section, name)
     changed = replaced(document, data.draw(st.sampled_from(paths(document))), data.draw(JSON))
-    says = complaint(section, changed)
+    contents = {next(iter(section.documents)): own_document(section), name: changed}
+    own = contents.pop(next(iter(section.documents)))
+    says = complaint(section, own, **contents)
     if says is not None:
         assert len(says) < 3_000
         return
-    html = shown(section, changed)
+    html = shown(section, own, **contents)
     assert "<script" not in html
     assert "onload='x" not in html
     assert "x" * 2_500 not in html
@@ -340,6 +352,97 @@ class TestFeatures:
         html = shown(features.SECTION, {key: value for key, value in FEATURES.items() if key not in new})
         assert "5 features of 3 columns" in html
         assert "Before" not in html
+
+
+class TestFeatureStore:
+    def test_the_group_its_records_and_the_join_are_told(self) -> None:
+        html = shown(feature_store.SECTION, FEATURE_GROUP)
+        for text in (
+            "This run has added 1 to the 3 features that were there:",
+            '<code>income</code>\n <span class="pill good">new</span>',
+            '<code>height</code>\n <span class="pill care">no longer written</span>',
+            "a record lives 24 hours",
+            "<dt>sent again</dt><dd>4</dd>",
+            "<dt>refused</dt><dd>2</dd>",
+            "<dt>left</dt><dd>1</dd>",  # of 30 records 27 are written and two refused
+            "54 records a second",  # 27 in half a second
+            "in the past",
+            "The offline store had all records 7 s after the ingestion had ended.",
+            "Each labelled row of 2 days",
+            "30 to learn from, 32 to judge by",
+            "train 10, validation 10, test 10",
+            "last written for 2026-01-14 by the job <code>ingest-14</code>",
+        ):
+            assert text in html, text
+        assert "came to the feature job" not in html
+
+    def test_records_that_are_not_written_are_bad(self) -> None:
+        view = feature_store.view(material(feature_store.SECTION, FEATURE_GROUP))
+        assert view is not None
+        assert view.tile is not None
+        assert (view.tile.value, view.tile.says, view.tile.tone) == (
+            "27 written",
+            "3 of 30 are not",
+            Tone.BAD,
+        )
+        whole = {"records": 30, "written": 30}
+        view = feature_store.view(material(feature_store.SECTION, FEATURE_GROUP, ingestion=whole))
+        assert view is not None
+        assert view.tile is not None
+        assert (view.tile.value, view.tile.says, view.tile.tone) == (
+            "30 written",
+            "1 feature added",
+            Tone.PLAIN,
+        )
+
+    def test_rows_that_got_lost_on_the_way_are_bad(self) -> None:
+        """70 labelled rows have features, 62 of them came: 30 and 32."""
+        offline = {"rows": {"2026-01-15": 70}}
+        html = shown(feature_store.SECTION, FEATURE_GROUP, offline=offline)
+        assert "70 labelled rows have features, 62 came to the feature job." in html
+        view = feature_store.view(material(feature_store.SECTION, FEATURE_GROUP, offline=offline))
+        assert view is not None
+        assert view.tile is not None
+        assert view.tile.tone is Tone.BAD
+
+    def test_a_broken_document_does_not_hide_the_others(self) -> None:
+        html = shown(feature_store.SECTION, FEATURE_GROUP, ingestion={"records": "<b>"}, features=[])
+        assert "records: Input should be" in html
+        assert "written: Field required" in html
+        assert "<b>" not in html
+        assert "Labelled rows with features" in html
+
+    def test_an_earlier_run_has_its_ingestion_only(self) -> None:
+        missing = Document("s3://b/k.json", Kind.MISSING, "Not made by this run.")
+        documents = dict.fromkeys(feature_store.SECTION.documents, missing)
+        documents["features"] = Document("s3://b/f.json", Kind.THERE, content=FEATURES)
+        assert feature_store.view(Material(WORKFLOW, documents)) is None  # it has no feature store
+        documents["ingestion"] = Document("s3://b/i.json", Kind.THERE, content={"records": 5, "written": 5})
+        view = feature_store.view(Material(WORKFLOW, documents))
+        assert view is not None
+        html = page.environment().get_template("feature_store.html").render(values=view.values)
+        assert "<dt>written</dt><dd>5 " in html
+        assert "Schema" not in html
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"created": True, "added": []}, "This run has made the group, with 4 features."),
+            ({"added": []}, "This run has changed nothing of it."),
+        ],
+    )
+    def test_what_the_run_did_to_the_group_is_told(self, change: dict[str, Any], says: str) -> None:
+        html = shown(feature_store.SECTION, FEATURE_GROUP | change)
+        assert says in html
+        assert ("last written for" in html) is not change.get(
+            "created", False
+        )  # what it was made with is no ingestion
+
+    def test_a_large_schema_is_folded_and_cut(self) -> None:
+        many = [FEATURE_GROUP["features"][0] | {"name": f"f{place:04}"} for place in range(2500)]
+        html = shown(feature_store.SECTION, FEATURE_GROUP | {"features": many})
+        assert html.count("<code>f") == 200 + 1  # and a file's name
+        assert "2,300 more are in" in html
 
 
 def test_bars_lie_to_scale_and_far_values_beside_them() -> None:
