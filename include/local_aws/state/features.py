@@ -43,11 +43,12 @@ CREATE TABLE IF NOT EXISTS feature_buffer (
 CREATE INDEX IF NOT EXISTS feature_buffer_store ON feature_buffer (store, number);
 """
 
-# An older event time changes nothing, an equal one writes over; what has expired is as if it were not there.
+# An older event time changes nothing, an equal one writes over but deletes nothing; what has expired is as if
+# it were not there.
 _PUT = """
 INSERT INTO feature_online VALUES {rows} ON CONFLICT (store, id) DO UPDATE
 SET time = excluded.time, expires = excluded.expires, deleted = excluded.deleted, body = excluded.body
-WHERE excluded.time >= time OR expires <= ?
+WHERE excluded.time > time OR (excluded.time = time AND NOT excluded.deleted) OR expires <= ?
 """
 _MOST_ROWS = 1000  # of one statement, whose values SQLite counts: at most 32,766
 _MOST_CALLS = 100  # that a call lets go before its own commit

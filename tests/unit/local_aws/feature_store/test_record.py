@@ -147,26 +147,28 @@ def test_a_soft_delete_hides_the_record_and_keeps_its_time(store: Store) -> None
     assert store.online() == {"event_time": LATE, "income": "3.5"}
 
 
-def test_a_soft_delete_that_is_older_marks_the_offline_store_only(store: Store) -> None:
+@pytest.mark.parametrize("event_time", [EARLY, MIDDLE])
+def test_a_soft_delete_that_is_not_later_marks_the_offline_store_only(store: Store, event_time: str) -> None:
     store.put(MIDDLE, 1.5)
-    store.delete(EARLY, "SoftDelete")
+    store.delete(event_time, "SoftDelete")
     assert store.online() == {"event_time": MIDDLE, "income": "1.5"}
-    assert store.offline() == [(MIDDLE, "1.5", False), (EARLY, None, True)]
+    assert store.offline() == [(MIDDLE, "1.5", False), (event_time, None, True)]
 
 
 def test_a_hard_delete_forgets_the_record_and_its_time(store: Store) -> None:
     store.put(MIDDLE, 1.5)
-    store.delete(MIDDLE, "HardDelete")
+    store.delete(LATE, "HardDelete")
     assert store.online() is None
-    assert store.offline()[-1] == (MIDDLE, None, True)
+    assert store.offline()[-1] == (LATE, None, True)
     store.put(EARLY, 2.5)  # nothing is left that it could be older than
     assert store.online() == {"event_time": EARLY, "income": "2.5"}
 
 
-def test_a_hard_delete_that_is_older_changes_nothing_at_all(store: Store) -> None:
+@pytest.mark.parametrize("event_time", [EARLY, MIDDLE])
+def test_a_hard_delete_that_is_not_later_changes_nothing_at_all(store: Store, event_time: str) -> None:
     store.put(MIDDLE, 1.5)
-    with pytest.raises(AwsError, match="older than the record's own"):
-        store.delete(EARLY, "HardDelete")
+    with pytest.raises(AwsError, match="older than the record's own, and must be later"):
+        store.delete(event_time, "HardDelete")
     assert store.online() == {"event_time": MIDDLE, "income": "1.5"}
     assert store.offline() == [(MIDDLE, "1.5", False)]
 

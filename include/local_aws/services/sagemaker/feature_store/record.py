@@ -5,6 +5,10 @@
     equal                       writes over             a row
     older                       stays as it is          a row
 
+AWS says that a put record's event time must be greater to write over, and leaves open what an equal one does
+in practice; it says that a deletion's must be later. So an equal one deletes nothing: SoftDelete leaves its
+row in the offline store, HardDelete is refused.
+
 Which stores a call means, it says in TargetStores; else all that the group has.
 """
 
@@ -83,9 +87,10 @@ def delete_record(context: Context, call: Call) -> dict[str, Any]:
     with context.database.transaction():
         found = keeper.features.find(schema.store, identifier, batch.now) if online else None
         if found is not None:
-            if moment < found.time:
+            if moment <= found.time:
                 raise invalid(
-                    f"EventTime {event_time} is older than the record's own; the record is not deleted."
+                    f"EventTime {event_time} is as old as or older than the record's own, and must be later;"
+                    " the record is not deleted."
                 )
             keeper.features.delete(schema.store, identifier)
         if offline:
