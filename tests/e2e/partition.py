@@ -63,17 +63,28 @@ class Partition:
         return self.stack.processes.wait_until(lambda: condition() or None, 300, what)
 
     def until_asked(self, task_id: str = "ask_about_bias", tries: int = 1) -> dict[str, Any]:
-        """Wait for the question; the form."""
+        """Wait for the question, and until it may be answered; the form."""
 
         def asked() -> bool:
             assert self.airflow.run(self.dag_id, self.run_id)["state"] not in ("failed", "success"), (
                 self.said()
             )
             task = self.task(task_id)
-            return task.state == "awaiting_input" and task.try_number == tries
+            waits = task.state == "awaiting_input" and task.try_number == tries
+            return waits and self.noticed(task_id, tries)
 
         self.until(asked, f"{self.workflow}'s {task_id}")
         return self.airflow.question(self.task(task_id))
+
+    def noticed(self, task_id: str, tries: int) -> bool:
+        """Whether the scheduler has read that the process which asked has ended, as it does once a round.
+
+        An answer before that, which no person is quick enough to give, queues the task again; the scheduler
+        then takes the end of the first process for that of the second, and has the question asked anew.
+        """
+        told = f"TaskInstance Finished: dag_id={self.dag_id}, task_id={task_id}, run_id={self.run_id},"
+        lines = (self.stack.choices.layout.logs / "scheduler.log").read_text(errors="replace").splitlines()
+        return any(told in line and f" try_number={tries}," in line for line in lines)
 
     def answer(self, choice: str, reason: str = "", task_id: str = "ask_about_bias") -> None:
         self.airflow.answer(self.task(task_id), choice, reason)
