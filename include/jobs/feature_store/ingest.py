@@ -6,6 +6,7 @@
     environment          FEATURE_GROUP   the group's name
                          DAY_END         the end of the day in seconds since 1970: the event time of rows that
                                          have none of their own, and what no event time may lie beyond
+                         PROGRESS        s3://bucket/key where to keep how far it is; without it, nowhere
 
 Everything is looked at before the first record is written: a row without an entity, two rows of one entity
 at one time, an event time after the day or of another type than its like, a number that is none, a record
@@ -13,8 +14,9 @@ over AWS's limits. One of these, and nothing is written.
 
 Then records travel in batches, several calls at once. What AWS throttles, or leaves unprocessed, is sent
 again after a growing pause; what it refuses is told with its reason, and the job fails after the others
-are through. A record is named by its entity and event time: a job that was killed is simply started
-again, and what it wrote already is written over with the same. So there is no checkpoint to get wrong.
+are through. A job that follows one that was killed goes on where that was: what is noted as written is
+written, and the little that was written and not noted is written over with the same, because a record is
+named by its entity and event time.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import pyarrow as pa
@@ -40,6 +42,7 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
+from jobs.feature_store.progress import Progress, fingerprint
 from jobs.feature_store.records import entity_of, event_time_of, features_of, seconds_text
 from jobs.feature_store.texts import PLAIN, as_text
 from jobs.processing.job import Job, JobError, run, say
@@ -84,6 +87,7 @@ class Tally:
     """What became of the records so far; several threads count."""
 
     records: int
+    resumed: int = 0  # records that a job before this one has written
     written: int = 0
     calls: int = 0
     throttled: int = 0  # records that had to be sent again
@@ -113,20 +117,28 @@ def ingest(job: Job) -> None:
     store = job.config["feature_store"]
     group, day_end = os.environ["FEATURE_GROUP"], float(os.environ["DAY_END"])
     began = time.monotonic()
-    table = read(job.inputs("curated", "*.parquet"), event_time_of(job.config))
+    curated = job.inputs("curated", "*.parquet")
+    table = read(curated, event_time_of(job.config))
     times = event_times(table, job.config, day_end)
     check(table, times, job.config, day_end)
-    tally = Tally(table.num_rows)
     say(f"{table.num_rows:,} records for {group}: all of them can be written")
+    progress = progress_of(curated, group, job.config)
+    # The last batch may be shorter than the others, which are what is counted.
+    resumed = min(progress.resumed, table.num_rows) if progress else 0
+    if resumed:
+        say(f"{resumed:,} of them were written by a job that was broken off; going on from there")
+    tally = Tally(table.num_rows, resumed)
 
     writer = Writer(group, tally, calls=store["parallel"])
-    batches = batched(records(table, times, job.config), store["batch_size"])
-    write_all(writer, batches, tally, parallel=store["parallel"])
+    rest = records(table.slice(resumed), times.slice(resumed), job.config)
+    batches = enumerate(batched(rest, store["batch_size"]), resumed // store["batch_size"])
+    write_all(writer, batches, tally, progress, parallel=store["parallel"])
 
     seconds = time.monotonic() - began
     report = {
         "feature_group": group,
         "records": tally.records,
+        "resumed": tally.resumed,
         "written": tally.written,
         "refused": [
             {"reason": reason, "records": count, "entities": tally.examples[reason]}
@@ -140,6 +152,19 @@ def ingest(job: Job) -> None:
     (job.output("report") / "ingestion.json").write_text(text, encoding="utf-8")
     say(f"{tally.written:,} of {tally.records:,} records written in {seconds:.1f} s, {tally.calls:,} calls")
     settle(tally)
+    if progress:
+        progress.clear()
+
+
+def progress_of(curated: Sequence[Path], group: str, config: Mapping[str, Any]) -> Progress | None:
+    """How far a job before this one came with the same records for the same group."""
+    uri = os.environ.get("PROGRESS")
+    if uri is None:
+        return None
+    # A group that was deleted and made anew has the same name and none of the records.
+    made = boto3.client("sagemaker").describe_feature_group(FeatureGroupName=group)["CreationTime"]
+    facts = (group, made.isoformat(), os.environ["DAY_END"], json.dumps(config, sort_keys=True))
+    return Progress(uri, fingerprint(curated, *facts), config["feature_store"]["batch_size"])
 
 
 def settle(tally: Tally) -> None:
@@ -151,8 +176,8 @@ def settle(tally: Tally) -> None:
     if told:
         refused = sum(tally.refused.values())
         raise JobError(f"AWS refused {refused:,} of {tally.records:,} records: {'; '.join(told)}")
-    if tally.written != tally.records:
-        missing = tally.records - tally.written
+    missing = tally.records - tally.resumed - tally.written
+    if missing:
         raise Unwritten(f"{missing:,} of {tally.records:,} records: {tally.silence}")
 
 
@@ -328,6 +353,14 @@ def batched(each: Iterator[str], size: int) -> Iterator[Batch]:
         yield batch
 
 
+class Sent(NamedTuple):
+    """What came of sending a batch once."""
+
+    again: Batch  # what has to be sent again
+    reason: str  # and why
+    refused: int = 0  # records that AWS will not take
+
+
 class Writer:
     """Writes batches to one group, patiently."""
 
@@ -352,26 +385,28 @@ class Writer:
         if self.batches:
             self.client.meta.events.register(OPERATION, self._put_body)
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         """Write all records of a batch, or count why one was refused, or give up on AWS's silence.
 
-        Raises JobError if AWS will take none, whatever is in them.
+        Answers whether all of them are written. Raises JobError if AWS will take none, whatever is in them.
         """
-        pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
+        pause, began, whole = FIRST_PAUSE_SECONDS, time.monotonic(), True
         while True:
-            batch, reason = self._sent(batch)
+            sent = self._sent(batch)
+            batch, reason = sent.again, sent.reason
+            whole = whole and not sent.refused
             if not batch:
-                return
+                return whole
             if time.monotonic() - began > PATIENCE_SECONDS:
                 self.tally.silence = f"{reason}, for {PATIENCE_SECONDS:.0f} s"
-                return
+                return False
             # Many threads are throttled together; drawn pauses keep them from coming back together.
             if self.over.wait(random.uniform(pause / 2, pause)):  # noqa: S311 - spreads load, hides nothing
-                return
+                return False
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _sent(self, batch: Batch) -> tuple[Batch, str]:
-        """Send a batch once; answers what of it has to be sent again, and why."""
+    def _sent(self, batch: Batch) -> Sent:
+        """Send a batch once."""
         if not self.batches:
             return self._singly(batch)
         entry = f'{{"FeatureGroupName":{json.dumps(self.group)},"Record":'
@@ -381,13 +416,13 @@ class Writer:
         except ClientError as error:
             if passing(error):
                 self.tally.count(throttled=len(batch))
-                return batch, str(error)
+                return Sent(batch, str(error))
             if code_of(error) not in ("ValidationError", "ValidationException"):
                 raise JobError(f"{self.group}: {error}") from error
             return self._singly(batch)  # one record spoils the call: find out which
         except HTTPClientError as error:  # it may have been heard; writing the same again does no harm
             self.tally.count(throttled=len(batch))
-            return batch, f"{type(error).__name__}: {error}"
+            return Sent(batch, f"{type(error).__name__}: {error}")
         again = [text_of(entry["Record"]) for entry in answer["UnprocessedEntries"]]
         reason = "AWS left it unprocessed"
         refused = 0
@@ -400,14 +435,14 @@ class Writer:
                 refused += 1
                 self.tally.refuse(told, entity_in(failed["Entry"]["Record"]))
         self.tally.count(written=len(batch) - len(again) - refused, throttled=len(again))
-        return again, reason
+        return Sent(again, reason, refused)
 
     def _put_body(self, params: dict[str, Any], **_: Any) -> None:
         """Called by botocore in the thread that calls, before it signs."""
         params["body"] = self.body.bytes
 
-    def _singly(self, batch: Batch) -> tuple[Batch, str]:
-        again, reason = [], ""
+    def _singly(self, batch: Batch) -> Sent:
+        again, reason, refused = [], "", 0
         for text in batch:
             record = json.loads(text)
             try:
@@ -420,6 +455,7 @@ class Writer:
                 elif code_of(error) in ("ValidationError", "ValidationException"):
                     self.tally.refuse(error.response["Error"].get("Message", str(error)), entity_in(record))
                     self.tally.count()
+                    refused += 1
                 else:
                     raise JobError(f"{self.group}: {error}") from error
             except HTTPClientError as error:
@@ -428,7 +464,7 @@ class Writer:
                 self.tally.count(throttled=1)
             else:
                 self.tally.count(written=1)
-        return again, reason
+        return Sent(again, reason, refused)
 
 
 def passing(error: ClientError) -> bool:
@@ -452,8 +488,15 @@ def entity_in(record: list[dict[str, str]]) -> str:
     return record[0]["ValueAsString"]
 
 
-def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, parallel: int) -> None:
-    """Write all batches, some at once, and say now and then how far it is.
+def write_all(
+    writer: Writer,
+    batches: Iterator[tuple[int, Batch]],
+    tally: Tally,
+    progress: Progress | None,
+    *,
+    parallel: int,
+) -> None:
+    """Write all batches, given with their numbers, some at once; say and keep now and then how far it is.
 
     Each thread takes the next batch when it has written one, so no more are in memory than are being sent.
     The first fault ends all.
@@ -464,10 +507,12 @@ def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, paralle
         try:
             while not over.is_set():
                 with taking:
-                    batch = next(batches, None)
-                if batch is None:
+                    following = next(batches, None)
+                if following is None:
                     return
-                writer.write(batch)
+                number, batch = following
+                if writer.write(batch) and progress:
+                    progress.batch(number)
         except BaseException:
             over.set()
             raise
@@ -480,9 +525,14 @@ def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, paralle
                 for each in done:
                     each.result()
                 if writing:
-                    say(f"{tally.written:,} of {tally.records:,} written, {tally.throttled:,} sent again")
+                    done_so_far = tally.resumed + tally.written
+                    say(f"{done_so_far:,} of {tally.records:,} written, {tally.throttled:,} sent again")
+                    if progress:
+                        progress.save()
         finally:
             over.set()
+            if progress:
+                progress.save()
 
 
 if __name__ == "__main__":

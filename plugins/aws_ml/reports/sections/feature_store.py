@@ -69,6 +69,7 @@ class Ingestion(Part):
     """``ingestion.json`` of the ingestion job."""
 
     records: Count
+    resumed: Count = 0
     written: Count
     refused: tuple[Refused, ...] = ()
     calls: Count = 0
@@ -78,7 +79,7 @@ class Ingestion(Part):
     @property
     def unwritten(self) -> int:
         """Records that are neither written nor refused."""
-        return self.records - self.written - sum(each.records for each in self.refused)
+        return self.records - self.resumed - self.written - sum(each.records for each in self.refused)
 
     @property
     def rate(self) -> float | None:
@@ -173,9 +174,10 @@ def tile_of(group: Group | None, ingestion: Ingestion | None, *, lost: bool) -> 
     if lost:
         return Tile("rows lost", "between the store and the feature job", Tone.BAD)
     if ingestion:
-        missing = ingestion.records - ingestion.written
+        there = ingestion.resumed + ingestion.written
+        missing = ingestion.records - there
         says = f"{missing:,} of {ingestion.records:,} are not" if missing else changed or "all of the day's"
-        return Tile(f"{ingestion.written:,} written", says, Tone.BAD if missing else Tone.PLAIN)
+        return Tile(f"{there:,} written", says, Tone.BAD if missing else Tone.PLAIN)
     return Tile(f"{len(group.features):,} features", changed) if group else None
 
 
