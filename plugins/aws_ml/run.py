@@ -325,11 +325,6 @@ class Paths:
         return f"{self.stage('prepare_transform')}ingestion/"
 
     @property
-    def ingestion_progress(self) -> str:
-        """How far an ingestion that was broken off had come; not there after one that ended well. JSON."""
-        return f"{self.stage('prepare_transform')}ingestion_progress.json"
-
-    @property
     def ingestion_report(self) -> str:
         """The day's records: how many came in, were written and refused, with reasons. JSON."""
         return f"{self.ingestion}ingestion.json"

@@ -6,7 +6,6 @@
     environment          FEATURE_GROUP   the group's name
                          DAY_END         the end of the day in seconds since 1970: the event time of rows that
                                          have none of their own, and what no event time may lie beyond
-                         PROGRESS        s3://bucket/key where to keep how far it is; without it, nowhere
 
 Everything is looked at before the first record is written: a row without an entity, two rows of one entity
 at one time, an event time after the day or of another type than its like, a number that is none, a record
@@ -14,9 +13,8 @@ over AWS's limits. One of these, and nothing is written.
 
 Then records travel in batches, several calls at once. What AWS throttles, or leaves unprocessed, is sent
 again after a growing pause; what it refuses is told with its reason, and the job fails after the others
-are through. A job that follows one that was killed goes on where that was: what is noted as written is
-written, and the little that was written and not noted is written over with the same, because a record is
-named by its entity and event time.
+are through. A record is named by its entity and event time: a job that was killed is simply started
+again, and what it wrote already is written over with the same. So there is no checkpoint to get wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -42,7 +40,6 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from jobs.feature_store.progress import Progress, fingerprint
 from jobs.feature_store.records import entity_of, event_time_of, features_of, seconds_text
 from jobs.feature_store.texts import PLAIN, as_text
 from jobs.processing.job import Job, JobError, run, say
@@ -87,7 +84,6 @@ class Tally:
     """What became of the records so far; several threads count."""
 
     records: int
-    resumed: int = 0  # records that a job before this one has written
     written: int = 0
     calls: int = 0
     throttled: int = 0  # records that had to be sent again
@@ -117,28 +113,20 @@ def ingest(job: Job) -> None:
     store = job.config["feature_store"]
     group, day_end = os.environ["FEATURE_GROUP"], float(os.environ["DAY_END"])
     began = time.monotonic()
-    curated = job.inputs("curated", "*.parquet")
-    table = read(curated, event_time_of(job.config))
+    table = read(job.inputs("curated", "*.parquet"), event_time_of(job.config))
     times = event_times(table, job.config, day_end)
     check(table, times, job.config, day_end)
+    tally = Tally(table.num_rows)
     say(f"{table.num_rows:,} records for {group}: all of them can be written")
-    progress = progress_of(curated, group, job.config)
-    # The last batch may be shorter than the others, which are what is counted.
-    resumed = min(progress.resumed, table.num_rows) if progress else 0
-    if resumed:
-        say(f"{resumed:,} of them were written by a job that was broken off; going on from there")
-    tally = Tally(table.num_rows, resumed)
 
     writer = Writer(group, tally, calls=store["parallel"])
-    rest = records(table.slice(resumed), times.slice(resumed), job.config)
-    batches = enumerate(batched(rest, store["batch_size"]), resumed // store["batch_size"])
-    write_all(writer, batches, tally, progress, parallel=store["parallel"])
+    batches = batched(records(table, times, job.config), store["batch_size"])
+    write_all(writer, batches, tally, parallel=store["parallel"])
 
     seconds = time.monotonic() - began
     report = {
         "feature_group": group,
         "records": tally.records,
-        "resumed": tally.resumed,
         "written": tally.written,
         "refused": [
             {"reason": reason, "records": count, "entities": tally.examples[reason]}
@@ -152,19 +140,6 @@ def ingest(job: Job) -> None:
     (job.output("report") / "ingestion.json").write_text(text, encoding="utf-8")
     say(f"{tally.written:,} of {tally.records:,} records written in {seconds:.1f} s, {tally.calls:,} calls")
     settle(tally)
-    if progress:
-        progress.clear()
-
-
-def progress_of(curated: Sequence[Path], group: str, config: Mapping[str, Any]) -> Progress | None:
-    """How far a job before this one came with the same records for the same group."""
-    uri = os.environ.get("PROGRESS")
-    if uri is None:
-        return None
-    # A group that was deleted and made anew has the same name and none of the records.
-    made = boto3.client("sagemaker").describe_feature_group(FeatureGroupName=group)["CreationTime"]
-    facts = (group, made.isoformat(), os.environ["DAY_END"], json.dumps(config, sort_keys=True))
-    return Progress(uri, fingerprint(curated, *facts), config["feature_store"]["batch_size"])
 
 
 def settle(tally: Tally) -> None:
@@ -176,8 +151,8 @@ def settle(tally: Tally) -> None:
     if told:
         refused = sum(tally.refused.values())
         raise JobError(f"AWS refused {refused:,} of {tally.records:,} records: {'; '.join(told)}")
-    missing = tally.records - tally.resumed - tally.written
-    if missing:
+    if tally.written != tally.records:
+        missing = tally.records - tally.written
         raise Unwritten(f"{missing:,} of {tally.records:,} records: {tally.silence}")
 
 
@@ -353,14 +328,6 @@ def batched(each: Iterator[str], size: int) -> Iterator[Batch]:
         yield batch
 
 
-class Sent(NamedTuple):
-    """What came of sending a batch once."""
-
-    again: Batch  # what has to be sent again
-    reason: str  # and why
-    refused: int = 0  # records that AWS will not take
-
-
 class Writer:
     """Writes batches to one group, patiently."""
 
@@ -385,28 +352,26 @@ class Writer:
         if self.batches:
             self.client.meta.events.register(OPERATION, self._put_body)
 
-    def write(self, batch: Batch) -> bool:
+    def write(self, batch: Batch) -> None:
         """Write all records of a batch, or count why one was refused, or give up on AWS's silence.
 
-        Answers whether all of them are written. Raises JobError if AWS will take none, whatever is in them.
+        Raises JobError if AWS will take none, whatever is in them.
         """
-        pause, began, whole = FIRST_PAUSE_SECONDS, time.monotonic(), True
+        pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
         while True:
-            sent = self._sent(batch)
-            batch, reason = sent.again, sent.reason
-            whole = whole and not sent.refused
+            batch, reason = self._sent(batch)
             if not batch:
-                return whole
+                return
             if time.monotonic() - began > PATIENCE_SECONDS:
                 self.tally.silence = f"{reason}, for {PATIENCE_SECONDS:.0f} s"
-                return False
+                return
             # Many threads are throttled together; drawn pauses keep them from coming back together.
             if self.over.wait(random.uniform(pause / 2, pause)):  # noqa: S311 - spreads load, hides nothing
-                return False
+                return
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _sent(self, batch: Batch) -> Sent:
-        """Send a batch once."""
+    def _sent(self, batch: Batch) -> tuple[Batch, str]:
+        """Send a batch once; answers what of it has to be sent again, and why."""
         if not self.batches:
             return self._singly(batch)
         entry = f'{{"FeatureGroupName":{json.dumps(self.group)},"Record":'
@@ -416,13 +381,13 @@ class Writer:
         except ClientError as error:
             if passing(error):
                 self.tally.count(throttled=len(batch))
-                return Sent(batch, str(error))
+                return batch, str(error)
             if code_of(error) not in ("ValidationError", "ValidationException"):
                 raise JobError(f"{self.group}: {error}") from error
             return self._singly(batch)  # one record spoils the call: find out which
         except HTTPClientError as error:  # it may have been heard; writing the same again does no harm
             self.tally.count(throttled=len(batch))
-            return Sent(batch, f"{type(error).__name__}: {error}")
+            return batch, f"{type(error).__name__}: {error}"
         again = [text_of(entry["Record"]) for entry in answer["UnprocessedEntries"]]
         reason = "AWS left it unprocessed"
         refused = 0
@@ -435,14 +400,14 @@ class Writer:
                 refused += 1
                 self.tally.refuse(told, entity_in(failed["Entry"]["Record"]))
         self.tally.count(written=len(batch) - len(again) - refused, throttled=len(again))
-        return Sent(again, reason, refused)
+        return again, reason
 
     def _put_body(self, params: dict[str, Any], **_: Any) -> None:
         """Called by botocore in the thread that calls, before it signs."""
         params["body"] = self.body.bytes
 
-    def _singly(self, batch: Batch) -> Sent:
-        again, reason, refused = [], "", 0
+    def _singly(self, batch: Batch) -> tuple[Batch, str]:
+        again, reason = [], ""
         for text in batch:
             record = json.loads(text)
             try:
@@ -455,7 +420,6 @@ class Writer:
                 elif code_of(error) in ("ValidationError", "ValidationException"):
                     self.tally.refuse(error.response["Error"].get("Message", str(error)), entity_in(record))
                     self.tally.count()
-                    refused += 1
                 else:
                     raise JobError(f"{self.group}: {error}") from error
             except HTTPClientError as error:
@@ -464,7 +428,7 @@ class Writer:
                 self.tally.count(throttled=1)
             else:
                 self.tally.count(written=1)
-        return Sent(again, reason, refused)
+        return again, reason
 
 
 def passing(error: ClientError) -> bool:
@@ -488,15 +452,8 @@ def entity_in(record: list[dict[str, str]]) -> str:
     return record[0]["ValueAsString"]
 
 
-def write_all(
-    writer: Writer,
-    batches: Iterator[tuple[int, Batch]],
-    tally: Tally,
-    progress: Progress | None,
-    *,
-    parallel: int,
-) -> None:
-    """Write all batches, given with their numbers, some at once; say and keep now and then how far it is.
+def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, parallel: int) -> None:
+    """Write all batches, some at once, and say now and then how far it is.
 
     Each thread takes the next batch when it has written one, so no more are in memory than are being sent.
     The first fault ends all.
@@ -507,12 +464,10 @@ def write_all(
         try:
             while not over.is_set():
                 with taking:
-                    following = next(batches, None)
-                if following is None:
+                    batch = next(batches, None)
+                if batch is None:
                     return
-                number, batch = following
-                if writer.write(batch) and progress:
-                    progress.batch(number)
+                writer.write(batch)
         except BaseException:
             over.set()
             raise
@@ -525,14 +480,9 @@ def write_all(
                 for each in done:
                     each.result()
                 if writing:
-                    done_so_far = tally.resumed + tally.written
-                    say(f"{done_so_far:,} of {tally.records:,} written, {tally.throttled:,} sent again")
-                    if progress:
-                        progress.save()
+                    say(f"{tally.written:,} of {tally.records:,} written, {tally.throttled:,} sent again")
         finally:
             over.set()
-            if progress:
-                progress.save()
 
 
 if __name__ == "__main__":

@@ -91,11 +91,7 @@ def ingest_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, An
         code=code,
         inputs={"curated": paths.uri(paths.curated)},
         outputs={"report": paths.uri(paths.ingestion)},
-        environment={
-            "FEATURE_GROUP": FEATURE_GROUP,
-            "DAY_END": AS_OF,
-            "PROGRESS": paths.uri(paths.ingestion_progress),
-        },
+        environment={"FEATURE_GROUP": FEATURE_GROUP, "DAY_END": AS_OF},
     )
 
 

@@ -69,7 +69,6 @@ class Ingestion(Part):
     """``ingestion.json`` of the ingestion job."""
 
     records: Count
-    resumed: Count = 0
     written: Count
     refused: tuple[Refused, ...] = ()
     calls: Count = 0
@@ -79,7 +78,7 @@ class Ingestion(Part):
     @property
     def unwritten(self) -> int:
         """Records that are neither written nor refused."""
-        return self.records - self.resumed - self.written - sum(each.records for each in self.refused)
+        return self.records - self.written - sum(each.records for each in self.refused)
 
     @property
     def rate(self) -> float | None:
@@ -174,10 +173,9 @@ def tile_of(group: Group | None, ingestion: Ingestion | None, *, lost: bool) -> 
     if lost:
         return Tile("rows lost", "between the store and the feature job", Tone.BAD)
     if ingestion:
-        there = ingestion.resumed + ingestion.written
-        missing = ingestion.records - there
+        missing = ingestion.records - ingestion.written
         says = f"{missing:,} of {ingestion.records:,} are not" if missing else changed or "all of the day's"
-        return Tile(f"{there:,} written", says, Tone.BAD if missing else Tone.PLAIN)
+        return Tile(f"{ingestion.written:,} written", says, Tone.BAD if missing else Tone.PLAIN)
     return Tile(f"{len(group.features):,} features", changed) if group else None
 
 

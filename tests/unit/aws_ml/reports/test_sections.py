@@ -385,7 +385,7 @@ class TestFeatureStore:
             "3 of 30 are not",
             Tone.BAD,
         )
-        whole = {"records": 30, "resumed": 20, "written": 10}
+        whole = {"records": 30, "written": 30}
         view = feature_store.view(material(feature_store.SECTION, FEATURE_GROUP, ingestion=whole))
         assert view is not None
         assert view.tile is not None

@@ -328,7 +328,6 @@ class TestWriting:
         assert report == {
             "feature_group": "loans",
             "records": 110,
-            "resumed": 0,
             "written": 110,
             "refused": [],
             "calls": 5,
