@@ -12,6 +12,7 @@ from launcher.follow import error_of, task_log
 from launcher.landing import client, land
 from launcher.settings import Choices
 from launcher.stack import Stack
+from tests.e2e.scheduler import noticed
 
 DAY = "2026-01-15"
 GATE = {
@@ -71,20 +72,10 @@ class Partition:
             )
             task = self.task(task_id)
             waits = task.state == "awaiting_input" and task.try_number == tries
-            return waits and self.noticed(task_id, tries)
+            return waits and noticed(self.stack, task)
 
         self.until(asked, f"{self.workflow}'s {task_id}")
         return self.airflow.question(self.task(task_id))
-
-    def noticed(self, task_id: str, tries: int) -> bool:
-        """Whether the scheduler has read that the process which asked has ended, as it does once a round.
-
-        An answer before that, which no person is quick enough to give, queues the task again; the scheduler
-        then takes the end of the first process for that of the second, and has the question asked anew.
-        """
-        told = f"TaskInstance Finished: dag_id={self.dag_id}, task_id={task_id}, run_id={self.run_id},"
-        lines = (self.stack.choices.layout.logs / "scheduler.log").read_text(errors="replace").splitlines()
-        return any(told in line and f" try_number={tries}," in line for line in lines)
 
     def answer(self, choice: str, reason: str = "", task_id: str = "ask_about_bias") -> None:
         self.airflow.answer(self.task(task_id), choice, reason)

@@ -19,6 +19,7 @@ import pytest
 from launcher.api import TaskInstance
 from launcher.settings import ROOT
 from launcher.stack import Stack
+from tests.e2e.scheduler import noticed
 
 WAIT = "import pathlib,time\nwhile not pathlib.Path({!r}).exists(): time.sleep(.05)"
 GUARDED = (
@@ -75,16 +76,17 @@ class Job:
         self.stack.processes.wait_until(lambda: condition() or None, seconds, what)
 
     def until_at_work(self, attempt: str = "1") -> None:
-        """The job runs, and the task waits for it where it should."""
-        waits = "deferred" if self.flavour.startswith("deferred") else "running"
-        self.until(
-            lambda: (
-                self.on_aws().get(attempt) == "InProgress"
-                and self.task().state == waits
-                and self.watched(attempt)
-            ),
-            "the job and its task",
-        )
+        """The job runs, and the task waits for it where it should; the job may end now."""
+
+        def at_work() -> bool:
+            if self.on_aws().get(attempt) != "InProgress" or not self.watched(attempt):
+                return False
+            task = self.task()
+            if not self.flavour.startswith("deferred"):
+                return task.state == "running"
+            return task.state == "deferred" and noticed(self.stack, task)
+
+        self.until(at_work, f"job {attempt} and its task")
 
     def watched(self, attempt: str) -> bool:
         """Whether somebody polls the job: a worker, or the triggerer, which starts a trigger when it can."""
@@ -165,8 +167,9 @@ def test_a_worker_killed_at_its_resumption_costs_a_retry_but_no_second_job(
 ) -> None:
     """SIGKILL when the trigger has fired: the retry adopts the finished job without waiting."""
     job = job_of("deferred")
-    job.gate.touch()
     job.start(die="resumed")
+    job.until_at_work()
+    job.gate.touch()
     assert job.until_task("success", "failed").try_number == 2
     assert job.task().state == "success"
     assert job.on_aws() == {"1": "Completed"}
@@ -201,6 +204,7 @@ def test_a_cleared_task_stops_its_job_and_starts_the_next(job: Job) -> None:
     job.until_at_work()
     job.stack.airflow.clear(job.dag_id, job.run_id)
     job.until(lambda: job.on_aws() == {"1": "Stopped", "2": "InProgress"}, "the second job", 90)
+    job.until_at_work("2")
     job.gate.touch()
     assert job.until_task("success", "failed").state == "success"
     assert job.on_aws() == {"1": "Stopped", "2": "Completed"}
@@ -233,6 +237,7 @@ def test_a_stand_in_that_is_killed_costs_an_attempt(job: Job) -> None:
     job.stack.processes.stop("stand-in", kill=True)
     job.stack.start_stand_in()
     job.until(lambda: job.on_aws() == {"1": "Failed", "2": "InProgress"}, "the second job", 120)
+    job.until_at_work("2")
     job.gate.touch()
     assert job.until_task("success", "failed").state == "success"
     assert job.task().try_number == 2
