@@ -92,7 +92,12 @@ class TestModel:
                 "Could not find model data at s3://nobody/model.tar.gz.",
             ),
             ({"Image": SCIKIT_LEARN, "Mode": "MultiModel"}, "NotImplemented", "MultiModel"),
-            ({"Image": SCIKIT_LEARN, "ModelPackageName": "package"}, "NotImplemented", "ModelPackageName"),
+            (
+                {"Image": SCIKIT_LEARN, "ModelPackageName": "package"},
+                "ValidationException",
+                "no Image of its own",
+            ),
+            ({"ModelPackageName": "nobodys"}, "ValidationException", "nobodys does not exist"),
         ],
     )
     def test_what_cannot_be_served_is_refused(

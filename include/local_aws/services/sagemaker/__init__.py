@@ -9,6 +9,8 @@ from local_aws.services.sagemaker import (
     endpoint_config,
     feature_store,
     model,
+    model_package,
+    model_package_group,
     processing_job,
     runtime,
     search,
@@ -17,8 +19,8 @@ from local_aws.services.sagemaker import (
 )
 
 __all__ = [
-    "JOB_KINDS", "close", "endpoint", "endpoint_config", "feature_store", "model", "processing_job",
-    "recover", "runtime", "search", "tags", "training_job",
+    "JOB_KINDS", "close", "endpoint", "endpoint_config", "feature_store", "model", "model_package",
+    "model_package_group", "processing_job", "recover", "runtime", "search", "tags", "training_job",
 ]  # fmt: skip
 
 JOB_KINDS = [processing_job.ProcessingJobKind(), training_job.TrainingJobKind()]

@@ -55,7 +55,7 @@ def plan_deployment(context: Context, config_name: str) -> Deployment:
         variants = [
             {
                 **variant,
-                "containers": model.containers_of(model.stored(context, variant["ModelName"])),
+                "containers": model.containers_of(context, model.stored(context, variant["ModelName"])),
                 "weight": variant["InitialVariantWeight"],
                 "instances": variant["InitialInstanceCount"],
             }
