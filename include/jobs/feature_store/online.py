@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
@@ -105,5 +105,5 @@ class OnlineStore:
             name: FROM_TEXT[kind](texts[name]) if name in texts else None
             for name, kind in self.features.items()
         }
-        moment = datetime.fromtimestamp(float(texts[self.event_time]), UTC)
+        moment = datetime.fromtimestamp(float(texts[self.event_time]), timezone.utc)
         return {self.entity: entity, self.event_time: moment.replace(tzinfo=None).isoformat(), **values}

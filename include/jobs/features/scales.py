@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from jobs.features.columns import Vector
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 QUANTILES = 101  # how finely the quantile scale keeps a distribution: every percent
 

@@ -328,7 +328,7 @@ def parse_timestamp(text: str) -> datetime | None:
     clock = f"{minutes or '00:00'}{seconds or ':00'}.{(fraction or '0').ljust(6, '0')}"
     try:
         moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in (None, 'Z') else zone}")
-        return moment.astimezone(timezone.utc).replace(tzinfo=None)  # noqa: UP017 - Python 3.9
+        return moment.astimezone(timezone.utc).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -42,7 +42,7 @@ def moment(value: float | None) -> str:
     if value is None:
         return "&ndash;"
     try:
-        when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+        when = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=value)
     except OverflowError:  # beyond the years that Python knows
         return short(value)
     return when.strftime("%Y-%m-%d" if value % 86400 == 0 else "%Y-%m-%d %H:%M")
