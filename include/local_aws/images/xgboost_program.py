@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import importlib
 import json
 import math
 import os
@@ -431,6 +432,19 @@ def computed_metrics(names: list[str]) -> Callable[[Any, Any], list[tuple[str, f
     return compute
 
 
+def import_xgboost() -> Any:
+    """XGBoost without its estimators for scikit-learn, which train() does not use.
+
+    They make it import all of scikit-learn where that is installed: four fifths of a small job's processor
+    time. It stays importable for `computed_metrics`.
+    """
+    sys.modules["sklearn"] = None  # type: ignore[assignment] # to Python: not installed
+    try:
+        return importlib.import_module("xgboost")
+    finally:
+        del sys.modules["sklearn"]
+
+
 def after_every_round(start: int, checkpoints: Path | None, save_on_termination: bool) -> Any:
     """What happens after every round: the line in the log, the checkpoint, the end after SIGTERM.
 
@@ -477,8 +491,6 @@ def latest_checkpoint(directory: Path | None) -> tuple[Path | None, int]:
 
 def train() -> None:
     """From the configuration files to the model file. Raises UserError."""
-    import xgboost
-
     values = read_hyperparameters(_configuration("hyperparameters"))
     channels = _configuration("inputdataconfig")
     if "train" not in channels:
@@ -487,6 +499,7 @@ def train() -> None:
         if channel not in CHANNELS:
             raise UserError(f"Extraneous channel found: {channel}")
     kind = content_type(channels["train"].get("ContentType"))
+    xgboost = import_xgboost()
     say(f"local stand-in: XGBoost {xgboost.__version__}, single node training")
 
     names: list[str] = [name for name in ("train", "validation") if name in channels]
