@@ -93,9 +93,9 @@ FEATURES: dict[str, Any] = {
             "name": "accepted",
             "rows_in": 32,
             "rows_out": 30,
-            "says": "the curated rows, and those to learn from",
+            "says": "of the curated rows, those to learn from",
         },
-        {"name": "train", "rows_in": 30, "rows_out": 10, "says": "train"},
+        {"name": "train", "rows_in": 30, "rows_out": 10, "says": "33% of the accepted rows"},
     ],
     "features": [
         {

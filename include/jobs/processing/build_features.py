@@ -131,17 +131,11 @@ def steps(
     rows: Rows, counts: Mapping[str, Mapping[str, int]], shares: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """What became of the rows: ``{"name", "rows_in", "rows_out", "says"}`` each."""
-    told = ", ".join(f"{name} {shares[name]:.0%}" for name in SPLITS)
-    lines = [
-        ("accepted", rows.curated, rows.accepted, "the curated rows, and those to learn from"),
-        (
-            "split",
-            rows.table.num_rows,
-            sum(one["rows"] for one in counts.values()),
-            f"by {shares['time'] or 'a hash of the entity'}: {told}",
-        ),
-        *((name, rows.table.num_rows, counts[name]["rows"], name) for name in SPLITS),
-    ]
+    by = f"by {shares['time'] or 'a hash of the entity'}"
+    lines = [("accepted", rows.curated, rows.accepted, "of the curated rows, those to learn from")]
+    for name in SPLITS:
+        kind, whole = ("curated", rows.curated) if name == "test" else ("accepted", rows.accepted)
+        lines.append((name, whole, counts[name]["rows"], f"{shares[name]:.0%} of the {kind} rows, {by}"))
     return [dict(zip(("name", "rows_in", "rows_out", "says"), line, strict=True)) for line in lines]
 
 

@@ -111,17 +111,10 @@ class JoinStep(Part):
     rows_out: Count
 
 
-class JoinSplit(Part):
-    """One of the datasets."""
-
-    rows: Count
-
-
 class Joined(Part):
-    """The part of ``features.json`` that tells what the join gave the feature job, and how it was split."""
+    """The part of ``features.json`` that tells what the join gave the feature job."""
 
     steps: tuple[JoinStep, ...] = ()
-    splits: dict[str, JoinSplit] = Field(default_factory=dict)
 
     @property
     def accepted(self) -> JoinStep | None:
@@ -150,7 +143,6 @@ def view(material: Material) -> View | None:
             "joined": joined,
             "lost": asked is not None and joined is not None and asked != joined,
             "accepted": accepted,
-            "splits": features.splits if features and accepted else {},
             "most": max(offline.rows.values(), default=0) if offline else 0,
             "broken": broken,
         },

@@ -12,6 +12,7 @@ from aws_ml.reports.section import Count, Material, Number, Part, Section, Tile,
 
 MOST_OPEN = 12  # features that are not folded away
 MOST_BARS = 6  # of a categorical feature
+ROUNDING = 1e-6  # of the deviation: what single precision leaves of a mean that is 0
 # What an alert means to the reader; a kind that is not here is plain.
 TONES = {"leakage": Tone.BAD, "correlation": Tone.CARE, "constant": Tone.CARE, "unseen": Tone.CARE}
 
@@ -62,6 +63,13 @@ class Column(Part):
     distinct: Count | None = None
     values: tuple[Value, ...] = ()
     others: Count = 0
+
+    @property
+    def centre(self) -> float | None:
+        """Its mean; what only rounding has left of 0 is 0."""
+        if self.mean is None or abs(self.mean) > ROUNDING * (self.deviation or 0.0):
+            return self.mean
+        return 0.0
 
     @property
     def histogram(self) -> Histogram:

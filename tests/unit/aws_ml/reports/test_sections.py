@@ -323,6 +323,25 @@ class TestFeatures:
         assert "<code>age.bin=&gt;=40</code></th><td>variance 0, not above 0</td>" in html
 
     @pytest.mark.parametrize(
+        ("mean", "deviation", "told"),
+        [
+            (8.6e-09, 0.9999, "0"),  # of a standardised column in single precision
+            (-8.6e-09, 0.9999, "0"),
+            (8.6e-09, 2e-09, "8.6e-09"),
+            (8.6e-09, 0.0, "8.6e-09"),
+            (None, None, None),
+        ],
+    )
+    def test_a_mean_that_is_only_rounding_reads_0(
+        self, mean: float | None, deviation: float | None, told: str | None
+    ) -> None:
+        column = {"name": "age", "rows": 9, "minimum": -1.5, "maximum": 2.5}
+        feature = FEATURES["features"][0] | {"after": [column | {"mean": mean, "deviation": deviation}]}
+        html = shown(features.SECTION, FEATURES | {"features": [feature]})
+        found = re.findall("mean</span> ([^<]*?) <", html.split('data-label="After"')[1])
+        assert found == ([told] if told else [])
+
+    @pytest.mark.parametrize(
         ("alerts", "tone", "says"),
         [
             (FEATURES["alerts"], Tone.BAD, "from 3 columns; 2 alerts"),
@@ -369,8 +388,10 @@ class TestFeatureStore:
             "in the past",
             "The offline store had all records 7 s after the ingestion had ended.",
             "Each labelled row of 2 days",
-            "30 to learn from, 32 to judge by",
-            "train 10, validation 10, test 10",
+            "<dt>asked for</dt><dd>62</dd>",
+            "<dt>joined</dt><dd>62</dd>",
+            '<dt>to learn from</dt><dd>30 <span class="quiet">accepted rows</span>',
+            '<dt>to judge by</dt><dd>32 <span class="quiet">curated rows</span>',
             "last written for 2026-01-14 by the job <code>ingest-14</code>",
         ):
             assert text in html, text

@@ -347,6 +347,29 @@ def test_the_report_tells_each_feature_before_and_after(
     assert all(step["rows_in"] >= step["rows_out"] > 0 for step in report["steps"])
 
 
+def test_rows_are_counted_in_and_out_of_each_step(tmp_path: Path):
+    """Of 200 curated rows every fifth is not accepted: what is learned from comes of the 160, the held-out
+    rows of the 200.
+    """
+    accepted = [row for index, row in enumerate(MANY) if index % 5]
+    job = ProcessingJob(tmp_path / "ml", CONFIG)
+    for name, rows in (("curated", MANY), ("training", accepted)):
+        pq.write_table(small(rows), tmp_path / f"{name}.parquet")
+        job.give(name, tmp_path / f"{name}.parquet")
+    assert job.run("build_features.py").returncode == 0
+    split = dict(
+        zip([key for key, *_ in MANY], assign(pd.Series([key for key, *_ in MANY]), SPLIT), strict=True)
+    )
+    train, validation = (sum(split[key] == name for key, *_ in accepted) for name in ("train", "validation"))
+    test = list(split.values()).count("test")
+    assert [tuple(step.values()) for step in job.json("report/features.json")["steps"]] == [
+        ("accepted", 200, 160, "of the curated rows, those to learn from"),
+        ("train", 160, train, "70% of the accepted rows, by a hash of the entity"),
+        ("validation", 160, validation, "15% of the accepted rows, by a hash of the entity"),
+        ("test", 200, test, "15% of the curated rows, by a hash of the entity"),
+    ]
+
+
 def test_a_column_that_has_seen_the_label_is_told(tmp_path: Path):
     """Of 200 rows, 98 in 100 have a pay that follows the label; oracle: scikit-learn."""
     rows = [(f"k{index}", float(index % 2) + (index % 50 == 0), index % 2) for index in range(200)]
