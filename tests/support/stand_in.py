@@ -7,19 +7,76 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-jobs" / "bin" / "python"
+
+
+class Starter:
+    """The process that starts stand-ins, one for all tests of this process."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = Lock()
+        self._process = subprocess.Popen(
+            [str(PYTHON), "-m", "tests.support.stand_in_program"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=_clean_environment(),
+        )
+        atexit.register(self._end)
+
+    def start(self, data_dir: Path, *arguments: str) -> tuple[int, str]:
+        """The process id of a new stand-in, and its ready line: empty when it ended instead."""
+        answer = self._ask(
+            arguments=["serve", "--data-dir", str(data_dir), *arguments],
+            environment=_clean_environment(),
+            stderr=str(data_dir / "stderr.log"),
+        )
+        return answer["pid"], answer["line"]
+
+    def end_of(self, pid: int, seconds: float) -> int | None:
+        """The exit code of a stand-in that ends within this time; it may be asked for once."""
+        code: int | None = self._ask(pid=pid, seconds=seconds)["code"]
+        return code
+
+    def _ask(self, **order: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._one_at_a_time:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def _end(self) -> None:
+        self._process.communicate()
+
+
+@cache
+def starter() -> Starter:
+    return Starter()
+
+
+@cache
+def models() -> Any:
+    """AWS's models as botocore reads them, once for all sessions."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 class StandIn:
@@ -33,7 +90,8 @@ class StandIn:
     def __init__(self, data_dir: Path, *options: str) -> None:
         self.data_dir = data_dir
         self._options = options
-        self._process: subprocess.Popen[str] | None = None
+        self._pid: int | None = None  # None: it has ended
+        self._code = 0
         self._port = 0
         self._known: dict[str, str] = {}
         self._clients: dict[str, Any] = {}
@@ -42,24 +100,11 @@ class StandIn:
     def start(self) -> None:
         """Start the process and wait for its ready line; on the same port when it ran before."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        with (self.data_dir / "stderr.log").open("a") as log:
-            self._process = subprocess.Popen(
-                [
-                    str(PYTHON), "-m", "local_aws", "serve", "--port", str(self._port),
-                    "--data-dir", str(self.data_dir), *self._options,
-                ],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=ROOT,
-                env=_clean_environment() | {"PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}"},
-            )  # fmt: skip
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        pid, line = starter().start(self.data_dir, "--port", str(self._port), *self._options)
         if not line:
-            self._process.wait()
-            self._process.stdout.close()
+            starter().end_of(pid, 30)
             raise RuntimeError(f"the stand-in did not start:\n{self.log()[-4000:]}")
+        self._pid = pid
         self._known = json.loads(line)
         self._port = int(self.endpoint_url.rpartition(":")[2])
 
@@ -85,8 +130,8 @@ class StandIn:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        assert self._pid is not None
+        return self._pid
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client that signs with the stand-in's own key; it outlives a restart."""
@@ -105,8 +150,12 @@ class StandIn:
     @cached_property
     def _session(self) -> Any:
         import boto3  # here, because not every test that starts a stand-in talks to it
+        import botocore.session
 
+        core = botocore.session.get_session()
+        core.register_component("data_loader", models())
         return boto3.session.Session(
+            botocore_session=core,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             region_name=self.region,
@@ -136,29 +185,27 @@ class StandIn:
 
     def restart(self) -> None:
         """Start again on the same data and port, stopping first if need be."""
-        if self._process is not None and self._process.poll() is None:
-            self.stop()
+        self.stop()
         self.start()
 
     def _end(self, number: signal.Signals) -> int:
-        process = self._process
-        assert process is not None
-        assert process.stdout is not None
-        if process.poll() is None:
-            process.send_signal(number)
-        try:
-            code = process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-        finally:
-            process.stdout.close()
+        """Send the signal unless it has ended already; the exit code."""
+        if self._pid is None:
+            return self._code
+        os.kill(self._pid, number)
+        code = starter().end_of(self._pid, 30)
+        if code is None:
+            os.kill(self._pid, signal.SIGKILL)
+            starter().end_of(self._pid, 30)
+        self._pid = None
+        assert code is not None, f"{number.name} did not end the stand-in in 30 s:\n{self.log()[-4000:]}"
+        self._code = code
         return code
 
 
 def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    return kept | {"PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}"}
 
 
 @pytest.fixture(scope="module")
