@@ -47,6 +47,8 @@ from aws_ml.operators.glue_data_quality_recommendation_run import GlueDataQualit
 from aws_ml.operators.glue_data_quality_ruleset import GlueDataQualityRulesetOperator
 from aws_ml.operators.glue_database import GlueDatabaseOperator
 from aws_ml.operators.glue_job import GlueJobOperator
+from aws_ml.operators.glue_partition import GluePartitionOperator
+from aws_ml.operators.glue_table import GlueTableOperator
 from aws_ml.operators.list_profile_sources import ListProfileSourcesOperator
 from aws_ml.operators.processing_job import ProcessingJobOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
@@ -59,6 +61,8 @@ from aws_ml.requests import (
     glue_crawler,
     glue_database,
     glue_job,
+    glue_partition,
+    glue_table,
     mitigation,
     profile,
 )
@@ -110,11 +114,11 @@ def ingest_analyze(workflow: Workflow) -> DAG:
             config=glue_job.create_job(workflow),
             arguments=glue_job.arguments(workflow),
         )
-        define_curated_table = AthenaQueryOperator(
-            task_id="define_curated_table", config=athena_query.create_curated(workflow)
+        define_curated_table = GlueTableOperator(
+            task_id="define_curated_table", config=glue_table.create_curated(workflow)
         )
-        add_curated_partition = AthenaQueryOperator(
-            task_id="add_curated_partition", config=athena_query.add_partition(workflow)
+        add_curated_partition = GluePartitionOperator(
+            task_id="add_curated_partition", config=glue_partition.curated_partition(workflow)
         )
         with TaskGroup("exploration", prefix_group_id=False):
             explore = AthenaQueryOperator.partial(task_id="explore").expand(
@@ -169,7 +173,8 @@ def ingest_analyze(workflow: Workflow) -> DAG:
                 key=paths.quality_report,
             )
             create_database >> define_rules
-            [add_curated_partition, define_rules] >> check_rules >> measure_bias
+            add_curated_partition >> check_rules
+            define_rules >> check_rules >> measure_bias
         wait_for_bias_report = ClarifyBiasReportSensor(
             task_id="wait_for_bias_report",
             bucket=BUCKET,

@@ -44,7 +44,14 @@ from aws_ml.operators.publish_code import PublishCodeOperator
 from aws_ml.operators.put_json import PutJsonOperator
 from aws_ml.operators.register_accepted import RegisterAcceptedOperator
 from aws_ml.operators.settle_bias import ReadDecisionOperator
-from aws_ml.requests import data_wrangler, feature_group, glue_partition, point_in_time, processing_job
+from aws_ml.requests import (
+    data_wrangler,
+    feature_group,
+    glue_partition,
+    glue_table,
+    point_in_time,
+    processing_job,
+)
 from aws_ml.run import BUCKET, JOINED, RUN_KEY, from_task
 from aws_ml.sensors.offline_store import OfflineStoreSensor
 from aws_ml.workflow import Workflow, workflows
@@ -62,7 +69,7 @@ def prepare_transform(workflow: Workflow) -> DAG:
         if store.enabled:
             register_accepted = RegisterAcceptedOperator(
                 task_id="register_accepted",
-                table=glue_partition.create_accepted(workflow),
+                table=glue_table.create_accepted(workflow),
                 partition=glue_partition.accepted_partition(workflow),
                 window_days=store.window_days,
             )

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from aws_ml.requests import glue_partition, point_in_time
+from aws_ml.requests import glue_table, point_in_time
 from aws_ml.schema import Workflow
 from aws_ml.workflow import load_workflow
 from tests.support.stand_in import StandIn
@@ -178,7 +178,7 @@ def furnish(
     )
     put(f"bench/curated/dt={DAY}/part-00000.parquet", rows)
     uri = f"s3://local-ml/bench/curated/dt={DAY}/"
-    table = rendered(workflow, glue_partition.create_accepted(workflow))
+    table = rendered(workflow, glue_table.create_accepted(workflow))
     for name in ("accepted", "curated"):
         table["TableInput"]["Name"] = name
         glue.create_table(**table)

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from aws_ml.requests import athena_query, glue_database, profile
+from aws_ml.requests import athena_query, glue_database, glue_partition, glue_table, profile
 from aws_ml.schema import Workflow
 from jobs.glue.clean import BLOCK_ROWS
 from tests.support.stand_in import StandIn
@@ -169,10 +169,14 @@ class Report:
         server.client("iam").create_role(
             RoleName="aws-ml-workflow", AssumeRolePolicyDocument=json.dumps(trust)
         )
-        database = glue_database.create_database(self.workflow)
-        server.client("glue").create_database(**rendered(self.workflow, database))
-        for body in (athena_query.create_curated(self.workflow), athena_query.add_partition(self.workflow)):
-            self.ask(body)
+        glue = server.client("glue")
+        glue.create_database(**rendered(self.workflow, glue_database.create_database(self.workflow)))
+        table = rendered(self.workflow, glue_table.create_curated(self.workflow))
+        glue.create_table(**table)
+        place = rendered(self.workflow, glue_partition.curated_partition(self.workflow))
+        storage = table["TableInput"]["StorageDescriptor"]
+        place["PartitionInput"]["StorageDescriptor"] = storage | place["PartitionInput"]["StorageDescriptor"]
+        glue.create_partition(**place)
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """A statement's execution, when it has ended well."""

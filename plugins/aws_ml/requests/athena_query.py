@@ -30,20 +30,6 @@ ATHENA_TYPES = {
 }
 
 
-def create_curated(workflow: Workflow) -> dict[str, Any]:
-    """``athena.StartQueryExecution``: the table of curated rows."""
-    paths = workflow.paths
-    sql = statement(workflow, "create_curated", location=paths.uri(paths.table(CURATED)))
-    return start_query_execution(workflow, sql, paths.queries)
-
-
-def add_partition(workflow: Workflow) -> dict[str, Any]:
-    """``athena.StartQueryExecution``: this run's partition of the curated table."""
-    paths = workflow.paths
-    sql = statement(workflow, "add_partition", location=paths.uri(paths.curated))
-    return start_query_execution(workflow, sql, paths.queries)
-
-
 def explore(workflow: Workflow) -> list[dict[str, Any]]:
     """``athena.StartQueryExecution``, one body a statement: everything that the profile report says.
 
@@ -220,13 +206,12 @@ def statement(workflow: Workflow, name: str, **values: Any) -> str:
         {
             "name": column.name,
             "type": column.type,
-            "athena_type": ATHENA_TYPES[column.type],
             "numeric": column.type in ("integer", "number"),
         }
         for column in workflow.data.columns
     ]
     if workflow.data.key is None:  # the cleaning job names rows by file and line, in the first column
-        columns.insert(0, {"name": "row_id", "type": "string", "athena_type": "string", "numeric": False})
+        columns.insert(0, {"name": "row_id", "type": "string", "numeric": False})
     return (
         templates()
         .get_template(f"ingest_analyze/{name}.sql")
@@ -248,13 +233,8 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - SQL is not HTML; the filters below quote
     )
-    environment.filters |= {"ddl": ddl_identifier, "dml": dml_identifier, "text": text_literal}
+    environment.filters |= {"dml": dml_identifier, "text": text_literal}
     return environment
-
-
-def ddl_identifier(name: str) -> str:
-    """A name in CREATE and ALTER, which Athena reads as Hive does: in backticks."""
-    return f"`{name.replace('`', '``')}`"
 
 
 def dml_identifier(name: str) -> str:

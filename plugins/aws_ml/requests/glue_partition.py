@@ -1,56 +1,37 @@
-"""The table of accepted rows: per day, where the rows lie that the bias gate accepted."""
+"""A day's partition of the workflow's own tables: where the day's rows lie."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aws_ml.requests.athena_query import ATHENA_TYPES
+from aws_ml.requests.athena_query import CURATED
+from aws_ml.requests.glue_table import ACCEPTED
 from aws_ml.run import DATASET_URI, RUN_KEY, from_task
-from aws_ml.schema import ROW_ID, Workflow
-
-ACCEPTED = "accepted"
-PARQUET = {
-    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
-}
+from aws_ml.schema import Workflow
 
 
-def create_accepted(workflow: Workflow) -> dict[str, Any]:
-    """``glue.CreateTable``: one row is one accepted row; where bias was mitigated it may have a weight."""
+def curated_partition(workflow: Workflow) -> dict[str, Any]:
+    """``glue.CreatePartition`` but for the columns, which are the table's: the day's clean rows."""
     paths = workflow.paths
-    return {
-        "DatabaseName": workflow.name,
-        "TableInput": {
-            "Name": ACCEPTED,
-            "Description": "Rows that a bias gate or a person accepted, per day",
-            "TableType": "EXTERNAL_TABLE",
-            "PartitionKeys": [{"Name": "dt", "Type": "string"}],
-            # Nothing lies below it: each partition names its own place.
-            "StorageDescriptor": {**_storage(workflow), "Location": paths.uri(paths.table(ACCEPTED))},
-            "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
-        },
-    }
+    return _partition(workflow, CURATED, paths.uri(paths.curated), {})
 
 
 def accepted_partition(workflow: Workflow) -> dict[str, Any]:
-    """``glue.CreatePartition``: the run's day, which points at the curated or at the mitigated rows."""
+    """``glue.CreatePartition`` but for the columns, which are the table's: curated or mitigated rows."""
+    parameters = {
+        "mitigation": from_task("read_decision", "mitigation"),
+        "weighted": from_task("read_decision", "weighted"),
+    }
+    return _partition(workflow, ACCEPTED, DATASET_URI, parameters)
+
+
+def _partition(workflow: Workflow, table: str, place: str, parameters: dict[str, str]) -> dict[str, Any]:
     return {
         "DatabaseName": workflow.name,
-        "TableName": ACCEPTED,
+        "TableName": table,
         "PartitionInput": {
             "Values": [RUN_KEY],
-            "StorageDescriptor": {**_storage(workflow), "Location": DATASET_URI},
-            "Parameters": {
-                "mitigation": from_task("read_decision", "mitigation"),
-                "weighted": from_task("read_decision", "weighted"),
-            },
+            "StorageDescriptor": {"Location": place},
+            "Parameters": parameters,
         },
     }
-
-
-def _storage(workflow: Workflow) -> dict[str, Any]:
-    columns = [{"Name": column.name, "Type": ATHENA_TYPES[column.type]} for column in workflow.data.columns]
-    if workflow.data.key is None:
-        columns.insert(0, {"Name": ROW_ID, "Type": "string"})
-    return {"Columns": [*columns, {"Name": "sample_weight", "Type": "double"}], **PARQUET}

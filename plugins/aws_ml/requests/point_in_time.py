@@ -10,7 +10,7 @@ from aws_ml.requests.athena_query import (
     start_query_execution,
     templates,
 )
-from aws_ml.requests.glue_partition import ACCEPTED
+from aws_ml.requests.glue_table import ACCEPTED
 from aws_ml.run import AS_OF, RUN_KEY, from_task
 from aws_ml.schema import ROW_ID, Column, Workflow
 

@@ -21,9 +21,11 @@ import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowFailException
 
+from aws_ml.operators.glue_partition import ensure_partition
+from aws_ml.operators.glue_table import ensure_table
 from aws_ml.operators.list_profile_sources import ListProfileSourcesOperator
 from aws_ml.operators.publish_code import resolved, tree
-from aws_ml.requests import athena_query, glue_database, profile
+from aws_ml.requests import athena_query, glue_database, glue_partition, glue_table, profile
 from aws_ml.schema import Workflow
 from aws_ml.workflow import load_workflow
 from tests.contract.aws_ml.conftest import TaskInstance, until
@@ -116,7 +118,8 @@ class Profiled:
         who = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}}
         trust = {"Version": "2012-10-17", "Statement": [{**who, "Action": "sts:AssumeRole"}]}
         aws.client("iam").create_role(RoleName="aws-ml-workflow", AssumeRolePolicyDocument=json.dumps(trust))
-        aws.client("glue").create_database(**rendered(workflow, glue_database.create_database(workflow)))
+        self.glue = aws.client("glue")
+        self.glue.create_database(**rendered(workflow, glue_database.create_database(workflow)))
 
     def land(self, partition: str, frame: pd.DataFrame) -> None:
         self.frames[partition] = frame
@@ -133,8 +136,10 @@ class Profiled:
         pq.write_table(pa.table(columns), buffer)
         key = f"odd/curated/dt={partition}/part-00000.parquet"
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue())
-        for statement in (athena_query.create_curated, athena_query.add_partition):
-            self.ask(statement(self.workflow), partition)
+        table = glue_table.create_curated(self.workflow)
+        ensure_table(self.glue, rendered(self.workflow, table))
+        place = glue_partition.curated_partition(self.workflow)
+        ensure_partition(self.glue, rendered(self.workflow, place, partition=partition))
 
     def ask(self, body: dict[str, Any], partition: str) -> str:
         """Run a statement; where its result is."""

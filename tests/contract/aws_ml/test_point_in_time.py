@@ -18,7 +18,7 @@ from aws_ml.exceptions import RemoteJobFailed
 from aws_ml.feature_store import definitions
 from aws_ml.operators.join_features import JoinFeaturesOperator
 from aws_ml.operators.register_accepted import RegisterAcceptedOperator
-from aws_ml.requests import glue_partition, point_in_time
+from aws_ml.requests import glue_partition, glue_table, point_in_time
 from aws_ml.schema import Workflow
 from aws_ml.sensors.offline_store import OfflineStoreSensor
 from aws_ml.workflow import load_workflow
@@ -83,7 +83,7 @@ class World:
         self.workflow: Workflow = load_workflow(file)
         self.glue = aws.client("glue")
         self.glue.create_database(DatabaseInput={"Name": self.name})
-        table = self.render(glue_partition.create_accepted(self.workflow))
+        table = self.render(glue_table.create_accepted(self.workflow))
         table["TableInput"]["Name"] = "curated"
         self.glue.create_table(**table)
         self.storage = table["TableInput"]["StorageDescriptor"]
@@ -132,7 +132,7 @@ class World:
         XCOMS["read_decision"] = {"uri": uri, "mitigation": "none", "weighted": weighted}
         told: dict[str, Any] = RegisterAcceptedOperator(
             task_id="register_accepted",
-            table=self.render(glue_partition.create_accepted(self.workflow), day),
+            table=self.render(glue_table.create_accepted(self.workflow), day),
             partition=self.render(glue_partition.accepted_partition(self.workflow), day),
             window_days=self.workflow.feature_store.window_days,
         ).execute(TaskInstance().context())

@@ -24,34 +24,6 @@ def sql(builder_name: str, workflow: object = LOAN) -> str:
     return str(rendered(workflow, body)["QueryString"])  # type: ignore[arg-type]
 
 
-def test_the_table_has_every_column_with_the_type_the_cleaning_job_writes() -> None:
-    text = sql("create_curated")
-    for line in (
-        "`applied_at` timestamp,",
-        "`age` double,",
-        "`late_payments` bigint,",
-        "`approved` bigint\n",
-    ):
-        assert line in text
-    assert "PARTITIONED BY (dt string)" in text
-    assert text.rstrip().endswith("LOCATION 's3://local-ml/loan_approval/curated/'")
-
-
-def test_a_workflow_without_key_has_row_id_first() -> None:
-    assert re.search(r"\(\s+`row_id` string,", sql("create_curated", CENSUS))
-    assert "`row_id`" not in sql("create_curated", LOAN)
-
-
-def test_the_partition_is_that_of_the_run() -> None:
-    assert (
-        sql("add_partition")
-        .rstrip()
-        .endswith(
-            "PARTITION (dt = '2026-01-15') LOCATION 's3://local-ml/loan_approval/curated/dt=2026-01-15/'"
-        )
-    )
-
-
 @pytest.mark.parametrize(
     "file", sorted((ROOT / "include" / "sql").rglob("*.sql")), ids=lambda each: each.stem
 )
@@ -120,7 +92,6 @@ def test_values_of_the_workflow_file_are_quoted() -> None:
 
 
 def test_quotes_in_names_and_texts_are_doubled() -> None:
-    assert athena_query.ddl_identifier("a`b") == "`a``b`"
     assert athena_query.dml_identifier('a"b') == '"a""b"'
     assert athena_query.text_literal("it's") == "'it''s'"
 
