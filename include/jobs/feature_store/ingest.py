@@ -28,18 +28,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
+from jobs.feature_store.calls import Aws
 from jobs.feature_store.records import entity_of, event_time_of, features_of, seconds_text
 from jobs.feature_store.texts import PLAIN, as_text
 from jobs.processing.job import Job, JobError, run, say
@@ -67,9 +67,6 @@ PASSING = frozenset(
 )
 
 RECORDS_A_PIECE = 10_000  # whose texts are in memory at once
-AGENT = "aws-ml-ingest"  # who asks, in AWS's logs
-# Where botocore has made a request of the call and not signed it yet: see Writer.
-OPERATION = "before-call.sagemaker-featurestore-runtime.BatchWriteRecord"
 
 Batch = list[str]
 """Records, each as the JSON of its feature values."""
@@ -119,9 +116,9 @@ def ingest(job: Job) -> None:
     tally = Tally(table.num_rows)
     say(f"{table.num_rows:,} records for {group}: all of them can be written")
 
-    writer = Writer(group, tally, calls=store["parallel"])
     batches = batched(records(table, times, job.config), store["batch_size"])
-    write_all(writer, batches, tally, parallel=store["parallel"])
+    with closing(Aws(store["parallel"])) as aws:
+        write_all(Writer(group, tally, aws), batches, tally, parallel=store["parallel"])
 
     seconds = time.monotonic() - began
     report = {
@@ -331,26 +328,11 @@ def batched(each: Iterator[str], size: int) -> Iterator[Batch]:
 class Writer:
     """Writes batches to one group, patiently."""
 
-    def __init__(self, group: str, tally: Tally, *, calls: int) -> None:
+    def __init__(self, group: str, tally: Tally, aws: Aws) -> None:
         self.group = group
         self.tally = tally
         self.over = threading.Event()  # nothing more is to be written: another thread met a fault
-        # Pauses are ours: botocore would repeat a whole batch for one throttled record.
-        self.client = boto3.client(
-            "sagemaker-featurestore-runtime",
-            config=Config(
-                max_pool_connections=calls,
-                retries={"total_max_attempts": 1},
-                parameter_validation=False,  # every record was looked at, and it costs more than the call
-                user_agent=AGENT,  # botocore's own is put together anew for each call, a fifth of its cost
-            ),
-        )
-        # An older image's SDK knows only one record a call.
-        self.batches = hasattr(self.client, "batch_write_record")
-        # Serialising 25 records costs botocore as much as all else that it does for a call; it gets the body.
-        self.body = threading.local()
-        if self.batches:
-            self.client.meta.events.register(OPERATION, self._put_body)
+        self.aws = aws
 
     def write(self, batch: Batch) -> None:
         """Write all records of a batch, or count why one was refused, or give up on AWS's silence.
@@ -372,12 +354,12 @@ class Writer:
 
     def _sent(self, batch: Batch) -> tuple[Batch, str]:
         """Send a batch once; answers what of it has to be sent again, and why."""
-        if not self.batches:
+        if not self.aws.knows_batches:
             return self._singly(batch)
         entry = f'{{"FeatureGroupName":{json.dumps(self.group)},"Record":'
-        self.body.bytes = f'{{"Entries":[{entry}{f"}},{entry}".join(batch)}}}]}}'.encode()
+        body = f'{{"Entries":[{entry}{f"}},{entry}".join(batch)}}}]}}'.encode()
         try:
-            answer = self.client.batch_write_record(Entries=[])
+            answer = self.aws.batch_write_record(body)
         except ClientError as error:
             if passing(error):
                 self.tally.count(throttled=len(batch))
@@ -402,16 +384,12 @@ class Writer:
         self.tally.count(written=len(batch) - len(again) - refused, throttled=len(again))
         return again, reason
 
-    def _put_body(self, params: dict[str, Any], **_: Any) -> None:
-        """Called by botocore in the thread that calls, before it signs."""
-        params["body"] = self.body.bytes
-
     def _singly(self, batch: Batch) -> tuple[Batch, str]:
         again, reason = [], ""
         for text in batch:
             record = json.loads(text)
             try:
-                self.client.put_record(FeatureGroupName=self.group, Record=record)
+                self.aws.client.put_record(FeatureGroupName=self.group, Record=record)
             except ClientError as error:
                 if passing(error):
                     again.append(text)
