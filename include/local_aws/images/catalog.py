@@ -35,6 +35,7 @@ class Image:
 REPOSITORIES = {
     "sagemaker-scikit-learn": "scikit_learn",
     "sagemaker-xgboost": "xgboost",
+    "sagemaker-sklearn-automl": "autopilot",
     "sagemaker-clarify-processing": "clarify",
     "sagemaker-data-wrangler-container": "data_wrangler",
 }

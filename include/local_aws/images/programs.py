@@ -5,6 +5,7 @@ scikit_learn   the job must name one   AWS's training toolkit: script mode
 xgboost        the job must name one   script mode, or the built-in algorithm when no script is named
 clarify        the bias report         none
 data_wrangler  the flow                none
+autopilot      the job must name one   none; an AutoML job runs its program
 """
 
 from __future__ import annotations
@@ -40,6 +41,18 @@ XGBOOST = Program(["python3", "-P", str(Path(__file__).with_name("xgboost_progra
 # A package, so it is run by its name; -P as above.
 DATA_WRANGLER = Program(
     ["python3", "-P", "-m", "local_aws.images.data_wrangler"], {"PYTHONPATH": str(Path(__file__).parents[2])}
+)
+
+
+# An AutoML job's. One thread a process: its candidates are processes, and are forked from one without a team.
+AUTOPILOT = Program(
+    ["python3", "-P", "-m", "local_aws.images.autopilot"],
+    {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    },
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MODEL_DIR = "/opt/ml/model"
-SERVING_IMAGES = ("scikit_learn", "xgboost")  # names in the catalog
+SERVING_IMAGES = ("autopilot", "scikit_learn", "xgboost")  # names in the catalog
 _PROGRAM = Path(__file__).with_name("serving_program.py")
 
 
@@ -22,17 +22,21 @@ def serving_command(image: str) -> list[str]:
 
     ``-P`` keeps the program's own directory off sys.path: modules there are named as the libraries.
     """
-    return ["python3", "-P", str(_PROGRAM), "--image", image, "--model-dir", MODEL_DIR, "--listen-fd"]
+    program = ["-m", "local_aws.images.autopilot.serving"] if image == "autopilot" else [str(_PROGRAM)]
+    return ["python3", "-P", *program, "--image", image, "--model-dir", MODEL_DIR, "--listen-fd"]
 
 
-def serving_environment(region: str, container: Mapping[str, str]) -> dict[str, str]:
+def serving_environment(image: str, region: str, container: Mapping[str, str]) -> dict[str, str]:
     """What a container finds in its environment; CreateModel's ``Environment`` (``container``) wins."""
+    # Autopilot's program is a package of this project, which its container brings.
+    own = {"PYTHONPATH": str(Path(__file__).parents[2])} if image == "autopilot" else {}
     return {
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "SAGEMAKER_REGION": region,
         "SM_MODEL_DIR": MODEL_DIR,
         "PYTHONDONTWRITEBYTECODE": "1",
+        **own,
         **container,
     }
 

@@ -518,10 +518,10 @@ def _end_with_the_stand_in() -> None:
     os._exit(0)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Load the model and serve it until the stand-in goes away."""
+def main(arguments: list[str] | None = None, load: Callable[[str, Path], tuple[Model, str]] = load) -> int:
+    """Load the model and serve it until the stand-in goes away; an image may have a ``load`` of its own."""
     parser = argparse.ArgumentParser(description="Serve one model over HTTP, as its SageMaker image would.")
-    parser.add_argument("--image", choices=["scikit_learn", "xgboost"], required=True)
+    parser.add_argument("--image", choices=["autopilot", "scikit_learn", "xgboost"], required=True)
     parser.add_argument("--model-dir", type=Path, required=True, help="the unpacked model.tar.gz")
     parser.add_argument("--listen-fd", type=int, required=True, help="a bound and listening socket")
     options = parser.parse_args(arguments)

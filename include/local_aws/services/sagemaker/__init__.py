@@ -5,6 +5,7 @@ Importing it registers the operations.
 
 from local_aws.services.context import Context
 from local_aws.services.sagemaker import (
+    auto_ml_job,
     endpoint,
     endpoint_config,
     feature_store,
@@ -19,11 +20,16 @@ from local_aws.services.sagemaker import (
 )
 
 __all__ = [
-    "JOB_KINDS", "close", "endpoint", "endpoint_config", "feature_store", "model", "model_package",
-    "model_package_group", "processing_job", "recover", "runtime", "search", "tags", "training_job",
+    "JOB_KINDS", "auto_ml_job", "close", "endpoint", "endpoint_config", "feature_store", "model",
+    "model_package", "model_package_group", "processing_job", "recover", "runtime", "search", "tags",
+    "training_job",
 ]  # fmt: skip
 
-JOB_KINDS = [processing_job.ProcessingJobKind(), training_job.TrainingJobKind()]
+JOB_KINDS = [
+    processing_job.ProcessingJobKind(),
+    training_job.TrainingJobKind(),
+    auto_ml_job.AutoMLJobKind(),
+]
 
 
 def recover(context: Context) -> None:

@@ -161,7 +161,7 @@ class Fleet:
                 "AWS_ENDPOINT_URL": context.settings.endpoint_url,
                 "AWS_ACCESS_KEY_ID": root.access_key,
                 "AWS_SECRET_ACCESS_KEY": root.secret_key,
-                **serving_environment(context.settings.region, container.get("Environment", {})),
+                **serving_environment(image, context.settings.region, container.get("Environment", {})),
             },
             room=room,
             opt_ml=room / "ml",
