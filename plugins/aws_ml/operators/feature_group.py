@@ -14,9 +14,9 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import ClientError, ParamValidationError
 
-from aws_ml.exceptions import FeatureGroupDiffers, RemoteJobFailed, RequestRefused
+from aws_ml.exceptions import FeatureGroupDiffers, RemoteJobFailed, ReportMissing, RequestRefused
 from aws_ml.feature_store import additions, differences, leftovers
-from aws_ml.hooks.documents import write_json
+from aws_ml.hooks.documents import read_json, write_json
 from aws_ml.operators.remote_job import RemoteWork
 from aws_ml.waiters.kinds import FEATURE_GROUP, Description, Handle, at
 from aws_ml.waiters.patience import error_code
@@ -40,7 +40,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
     tried: a feature of another type, another entity or event time, a store that it was made without. Features
     that the workflow no longer has stay, since a group gives none up. Every step looks first, so a retry or
     a cleared task goes on where an earlier one was. Killing the task leaves the group alone. What the group
-    is in the end, and what this task changed, is written to `feature_group.json`.
+    is in the end, and what this task changed in all its tries, is written to `feature_group.json`.
 
     :param config: body of CreateFeatureGroup (templated)
     :param metadata: bodies of UpdateFeatureMetadata (templated)
@@ -49,7 +49,8 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
     :param poll_seconds: seconds between two polls
     :param deferrable: wait on the triggerer instead of on a worker
     :return: ``{"name", "arn", "database", "table", "offline_uri", "features", "created", "added", "left"}``;
-        `database` and `table` are the offline store's in the Glue catalog
+        `database` and `table` are the offline store's in the Glue catalog, `created` and `added` what this
+        task has done in all its tries
     """
 
     aws_hook_class = SageMakerHook
@@ -79,12 +80,32 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
     def execute(self, context: Context) -> Any:
         """Look at the group and do what is due."""
         handle = {"FeatureGroupName": self.config["FeatureGroupName"]}
-        return self.define(context, handle=handle, done={"created": False, "added": []})
+        return self.define(context, handle=handle, done=self._done_before(context))
+
+    def _done_before(self, context: Context) -> dict[str, Any]:
+        """What earlier tries of this task did: one that ended well has written it down, one that did not has
+        recorded it. What another run left under the same key is not this one's doing.
+        """
+        done: dict[str, Any] = {"created": False, "added": [], "time_to_live_changed": False}
+        try:
+            report = read_json(self, self.bucket, self.report_key)
+        except ReportMissing:
+            report = {}
+        mine = report if report.get("run_id") == context["ti"].run_id else None
+        for told in (mine, self.recorded(context)):
+            if told:
+                done = {
+                    "created": done["created"] or told["created"],
+                    "added": list(dict.fromkeys([*done["added"], *told["added"]])),
+                    "time_to_live_changed": done["time_to_live_changed"] or told["time_to_live_changed"],
+                }
+        return done
 
     def define(self, context: Context, *, handle: Handle, done: dict[str, Any]) -> Any:
         """One step towards the wanted group.
 
-        :param done: what this task has done to it so far
+        :param done: what this task has done to it so far: whether it was `created`, what was `added`, and
+            whether how long records live was changed (`time_to_live_changed`)
         """
         group = self.describe(handle)
         if group is None:
@@ -110,19 +131,25 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
             raise RemoteJobFailed(self._called(handle), "blocked offline", reason, self._where(handle, group))
         tags = self._tell(group)
         result = self._result(group, done)
-        report = self._report(group, result, tags, self._where(handle, group))
+        report = {
+            "run_id": context["ti"].run_id,
+            **self._report(group, result, tags, self._where(handle, group)),
+            "time_to_live_changed": done["time_to_live_changed"],
+        }
         write_json(self, self.bucket, self.report_key, report)
+        self.forget(context)
         return result
 
     def _create(self, context: Context, handle: Handle, done: dict[str, Any]) -> Any:
         self.log.info("Creating %s", self._called(handle))
+        done = self._about_to(context, {**done, "created": True, "added": []})
         try:
             self._client().create_feature_group(**self.config)
         except (ClientError, ParamValidationError) as error:
             # ResourceInUse: botocore repeats a call whose answer got lost, the first one did it.
             if not isinstance(error, ClientError) or error_code(error) != "ResourceInUse":
                 raise self._refused(handle, error) from error
-        return self._wait_on(context, handle, {**done, "created": True})
+        return self._wait_on(context, handle, done)
 
     def _due(self, group: Description) -> dict[str, Any]:
         """What UpdateFeatureGroup has to be told next; empty when the group is as wanted."""
@@ -151,12 +178,24 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
                 self._called(handle), f"{state} on update", reason, self._where(handle, group)
             )
         self.log.info("Updating %s: %s", self._called(handle), ", ".join(names) or _text(update))
+        done = self._about_to(
+            context,
+            {
+                **done,
+                "added": list(dict.fromkeys([*done["added"], *names])),
+                "time_to_live_changed": done["time_to_live_changed"] or "OnlineStoreConfig" in update,
+            },
+        )
         try:
             self._client().update_feature_group(**handle, **update)
         except (ClientError, ParamValidationError) as error:
             raise self._refused(handle, error) from error
-        done = {**done, "added": [*done["added"], *names], "sent": _text(update)}
-        return self._wait_on(context, handle, done)
+        return self._wait_on(context, handle, {**done, "sent": _text(update)})
+
+    def _about_to(self, context: Context, done: dict[str, Any]) -> dict[str, Any]:
+        """Record what will have been done: a worker that dies after AWS was told can't do it any more."""
+        self.record(context, {key: value for key, value in done.items() if key != "sent"})
+        return done
 
     def _wait_on(self, context: Context, handle: Handle, done: dict[str, Any]) -> Any:
         return self.follow(context, handle, "define", stop_on_kill=False, done=done)
@@ -193,6 +232,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         if left:
             self.log.info("No longer written, and kept by the group: %s", ", ".join(left))
         offline = group["OfflineStoreConfig"]
+        there = {each["FeatureName"] for each in group["FeatureDefinitions"]}
         return {
             "name": group["FeatureGroupName"],
             "arn": group["FeatureGroupArn"],
@@ -201,7 +241,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
             "offline_uri": offline["S3StorageConfig"]["ResolvedOutputS3Uri"],
             "features": len(self.config["FeatureDefinitions"]),
             "created": done["created"],
-            "added": done["added"],
+            "added": [name for name in done["added"] if name in there],
             "left": left,
         }
 
@@ -227,7 +267,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
             "entity": group["RecordIdentifierFeatureName"],
             "event_time": group["EventTimeFeatureName"],
             "online": bool(at(group, "OnlineStoreConfig.EnableOnlineStore")),
-            "time_to_live": at(group, "OnlineStoreConfig.TtlDuration"),
+            "time_to_live": at(group, "OnlineStoreConfig.TtlDuration") or None,
             "offline_uri": result["offline_uri"],
             "database": result["database"],
             "table": result["table"],

@@ -40,6 +40,7 @@ class Group(Part):
     event_time: str = ""
     online: bool = False
     time_to_live: TimeToLive | None = None
+    time_to_live_changed: bool = False
     offline_uri: str = ""
     database: str = ""
     table: str = ""

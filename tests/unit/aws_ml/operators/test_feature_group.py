@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from aws_ml.exceptions import RemoteJobFailed
 from aws_ml.operators.feature_group import FeatureGroupOperator
+from aws_ml.preload import share_models
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:feature-group/loans"
 CONFIG: dict[str, Any] = {
@@ -127,6 +128,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def do_GET(self) -> None:
+        document = self.server.written.get(self.path.partition("?")[0])
+        missing = b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"
+        text = missing if document is None else json.dumps(document).encode()
+        self.send_response(404 if document is None else 200)
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Last-Modified", "Thu, 15 Jan 2026 12:00:00 GMT")
+        self.end_headers()
+        self.wfile.write(text)
+
     def do_PUT(self) -> None:
         text = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.written[self.path] = json.loads(text)
@@ -136,6 +147,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         """Say nothing."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def models() -> None:
+    """Read AWS's models once, as Airflow's processes do; else every operator's clients read them again."""
+    share_models()
 
 
 @pytest.fixture
@@ -154,10 +171,26 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     server.server_close()
 
 
-def define(**changes: Any) -> dict[str, Any]:
+class Store:
+    """Airflow's task state store."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.values[key]) if key in self.values else None
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+def define(run_id: str = "r", store: Store | None = None, **changes: Any) -> dict[str, Any]:
     """One try of the task."""
-    ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
-    context: Any = {"ti": ti}
+    ti = SimpleNamespace(dag_id="d", task_id="t", run_id=run_id, map_index=-1, try_number=1)
+    context: Any = {"ti": ti, "task_state_store": store or Store()}
     result: dict[str, Any] = FeatureGroupOperator(
         task_id="define_features",
         config={**deepcopy(CONFIG), **changes},
@@ -196,6 +229,7 @@ def test_what_the_group_is_is_written_for_people(aws: Aws) -> None:
     define(OnlineStoreConfig={"EnableOnlineStore": True, "TtlDuration": {"Unit": "Hours", "Value": 24}})
     assert aws.written == {
         "/bucket/runs/feature_group.json": {
+            "run_id": "r",
             "name": "loans",
             "arn": ARN,
             "created": True,
@@ -218,6 +252,7 @@ def test_what_the_group_is_is_written_for_people(aws: Aws) -> None:
                 {"name": "at", "type": "Fractional", "collection": None, "description": ""},
                 {"name": "age", "type": "Fractional", "collection": None, "description": "In years."},
             ],
+            "time_to_live_changed": False,
         }
     }
 
@@ -238,10 +273,53 @@ def test_a_refused_group_leaves_no_document(aws: Aws) -> None:
     assert aws.written == {}
 
 
+def test_a_cleared_task_still_tells_what_it_did(aws: Aws) -> None:
+    """The group is its run's, and so is what was added; another run of the day has done nothing."""
+    wanted = with_features(("new", "Integral"))
+    define()
+    define(FeatureDefinitions=wanted)
+    (before,) = aws.written.values()
+    assert (before["created"], before["added"]) == (True, ["new"])
+    result = define(FeatureDefinitions=wanted)
+    assert (result["created"], result["added"]) == (True, ["new"])
+    (report,) = aws.written.values()
+    assert report == before
+    define("another run", FeatureDefinitions=wanted)
+    (report,) = aws.written.values()
+    assert (report["created"], report["added"], report["features_before"]) == (False, [], 4)
+
+
+class WorkerDied(BaseException):
+    """What no operator catches."""
+
+
+@pytest.mark.parametrize("before", ["_wait_on", "_tell"])
+def test_a_retry_tells_what_the_try_did_whose_worker_died(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """Right after AWS was told, or before it was written down."""
+
+    def die(*_: Any) -> None:
+        raise WorkerDied
+
+    aws.make({**CONFIG, "FeatureDefinitions": with_features(("old", "String"))}, "Created")
+    wanted, store = with_features(("new", "Integral")), Store()
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureGroupOperator, before, die)
+        with pytest.raises(WorkerDied):
+            define(store=store, FeatureDefinitions=wanted)
+    assert aws.asked.count("UpdateFeatureGroup") == 1
+    assert aws.written == {}
+    assert define(store=store, FeatureDefinitions=wanted)["added"] == ["new"]
+    assert aws.asked.count("UpdateFeatureGroup") == 1
+    (report,) = aws.written.values()
+    assert (report["created"], report["added"], report["features_before"]) == (False, ["new"], 4)
+
+
 def test_the_same_again_changes_nothing(aws: Aws) -> None:
     define()
     aws.asked.clear()
-    again = define()
+    again = define("another run")
     assert (again["created"], again["added"]) == (False, [])
     assert set(aws.asked) == {"DescribeFeatureGroup", "ListTags"}
 
@@ -262,7 +340,7 @@ def test_new_features_are_added_a_hundred_at_a_time(aws: Aws) -> None:
     assert aws.asked.count("UpdateFeatureGroup") == 2
     assert aws.group is not None
     assert len(aws.group["FeatureDefinitions"]) == 153
-    assert define(FeatureDefinitions=with_features(*new))["added"] == []
+    assert define("another run", FeatureDefinitions=with_features(*new))["added"] == []
 
 
 def test_a_feature_that_is_gone_stays_in_the_group(aws: Aws) -> None:
@@ -286,8 +364,12 @@ def test_a_time_to_live_is_brought_to_the_wanted_one(aws: Aws) -> None:
     define(OnlineStoreConfig={"EnableOnlineStore": True, "TtlDuration": ttl})
     assert aws.group is not None
     assert aws.group["OnlineStoreConfig"]["TtlDuration"] == ttl
+    (report,) = aws.written.values()
+    assert (report["time_to_live"], report["time_to_live_changed"]) == (ttl, True)
     define()  # none is wanted: records would go on expiring
     assert aws.group["OnlineStoreConfig"]["TtlDuration"] == {}
+    (report,) = aws.written.values()
+    assert report["time_to_live"] is None
     asked = len(aws.asked)
     define()
     assert "UpdateFeatureGroup" not in aws.asked[asked:]

@@ -450,6 +450,10 @@ class TestFeatureStore:
         [
             ({"created": True, "added": []}, "This run has made the group, with 4 features."),
             ({"added": []}, "This run has changed nothing of it."),
+            (
+                {"added": [], "time_to_live_changed": True},
+                "This run has changed how long a record lives online.",
+            ),
         ],
     )
     def test_what_the_run_did_to_the_group_is_told(self, change: dict[str, Any], says: str) -> None:
