@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what the Clarify image runs; default: jobs/bias/clarify.py beside this package",
     )
     serve.add_argument(
+        "--debugger-program",
+        type=Path,
+        default=defaults.debugger_program,
+        help="what Debugger's rule image runs; default: jobs/training/debugger.py beside this package",
+    )
+    serve.add_argument(
         "--spark-python",
         type=Path,
         default=defaults.spark_python,
@@ -147,6 +153,7 @@ def _serve(chosen: argparse.Namespace) -> int:
         offline_store_seconds=chosen.offline_store_seconds,
         check_instance_types=not chosen.any_instance_type,
         clarify_program=chosen.clarify_program.absolute(),
+        debugger_program=chosen.debugger_program.absolute(),
         spark_python=chosen.spark_python.absolute(),
     )
     signal.signal(signal.SIGTERM, _stop)

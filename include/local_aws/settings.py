@@ -22,6 +22,9 @@ class Settings:
     # What the Clarify image runs: a program that keeps that image's contract.
     clarify_program: Path = Path(__file__).parents[1] / "jobs" / "bias" / "clarify.py"
 
+    # What Debugger's rule image runs, likewise.
+    debugger_program: Path = Path(__file__).parents[1] / "jobs" / "training" / "debugger.py"
+
     # The Python of the Spark environment, which Glue Spark jobs need; it may be absent.
     spark_python: Path = Path(__file__).parents[2] / ".venv-spark" / "bin" / "python"
 

@@ -64,9 +64,13 @@ class Trial:
         return self.matching(*self.collections.get(name, ()))
 
     def scalars(self, name: str) -> dict[int, float]:
-        """A tensor of one element at every step where it was saved, in order; empty for others."""
+        """A tensor of one number at every step where it was saved, in order; empty for others."""
         values = self.tensors.get(name, {})
-        return {step: float(values[step][0]) for step in sorted(values) if values[step].shape == (1,)}
+        return {
+            step: float(values[step][0])
+            for step in sorted(values)
+            if values[step].shape == (1,) and values[step].dtype.kind != "U"
+        }
 
     def steps(self, *names: str) -> list[int]:
         """The steps at which all of these tensors were saved, in order."""
@@ -86,33 +90,39 @@ class Saved:
         self._read: set[Path] = set()
 
     def refresh(self) -> bool:
-        """Read what is new; whether there was something. Raises TensorError."""
+        """Read what is new; whether there was something. A step whose values are still to come waits.
+
+        Raises TensorError.
+        """
         for path in sorted(self.directory.glob("collections/*/*_collections.json")):
             if path not in self._read:
                 self._read.add(path)
                 self.trial.collections |= _collections(path)
         fresh = [path for path in sorted(self.directory.glob("index/*/*.json")) if path not in self._read]
-        for path in fresh:
-            self._read.add(path)
-            self._load(path)
-        return bool(fresh)
+        found = [path for path in fresh if self._load(path)]
+        self._read.update(found)
+        return bool(found)
 
     @property
     def ended(self) -> bool:
         """Nothing more will come."""
         return (self.directory / END).exists()
 
-    def _load(self, path: Path) -> None:
-        """The tensors of one step."""
+    def _load(self, path: Path) -> bool:
+        """Read the tensors of one step, if they are there."""
         try:
             index = json.loads(path.read_text())
-            events = (self.directory / index["meta"]["event_file_name"]).read_bytes()
+            values = self.directory / index["meta"]["event_file_name"]
+            if not values.is_file():
+                return False
+            events = values.read_bytes()
             step = int(path.name.partition("_")[0])
             for tensor in index["tensor_payload"]:
                 record = events[tensor["start_idx"] : tensor["start_idx"] + tensor["length"]]
                 self.trial.tensors.setdefault(tensor["tensorname"], {})[step] = _value(record)
         except (OSError, ValueError, LookupError, TypeError, struct.error) as error:
             raise TensorError(f"{path.relative_to(self.directory)} cannot be read: {error!r}") from error
+        return True
 
 
 def _collections(path: Path) -> Mapping[str, Sequence[str]]:

@@ -37,6 +37,7 @@ REPOSITORIES = {
     "sagemaker-xgboost": "xgboost",
     "sagemaker-sklearn-automl": "autopilot",
     "sagemaker-clarify-processing": "clarify",
+    "sagemaker-debugger-rules": "debugger_rules",
     "sagemaker-data-wrangler-container": "data_wrangler",
 }
 

@@ -4,6 +4,7 @@ image          processing              training
 scikit_learn   the job must name one   AWS's training toolkit: script mode
 xgboost        the job must name one   script mode, or the built-in algorithm when no script is named
 clarify        the bias report         none
+debugger_rules one rule                none
 data_wrangler  the flow                none
 autopilot      the job must name one   none; an AutoML job runs its program
 """
@@ -35,13 +36,15 @@ class Program:
 # Without SM_STUDIO_LOCAL_MODE it waits for a host called algo-1 to appear in the DNS.
 TOOLKIT = Program(["python3", "-m", "sagemaker_training.cli.train"], {"SM_STUDIO_LOCAL_MODE": "true"})
 
+_INCLUDE = str(Path(__file__).parents[2])  # where the package local_aws lies
+
 # -P keeps the program's directory off sys.path, where xgboost.py would hide the library.
-XGBOOST = Program(["python3", "-P", str(Path(__file__).with_name("xgboost_program.py"))])
+XGBOOST = Program(
+    ["python3", "-P", str(Path(__file__).with_name("xgboost_program.py"))], {"PYTHONPATH": _INCLUDE}
+)
 
 # A package, so it is run by its name; -P as above.
-DATA_WRANGLER = Program(
-    ["python3", "-P", "-m", "local_aws.images.data_wrangler"], {"PYTHONPATH": str(Path(__file__).parents[2])}
-)
+DATA_WRANGLER = Program(["python3", "-P", "-m", "local_aws.images.data_wrangler"], {"PYTHONPATH": _INCLUDE})
 
 
 # An AutoML job's. One thread a process: its candidates are processes, and are forked from one without a team.
@@ -61,10 +64,13 @@ def processing_program(image: Image, settings: Settings) -> Program | None:
     if image.name == "data_wrangler":
         packages = spark_packages(settings)
         return Program(DATA_WRANGLER.argv, {**DATA_WRANGLER.env, SPARK_PACKAGES: str(packages or "")})
-    if image.name != "clarify":
-        return None
-    # .../jobs/bias/clarify.py, which imports the package `jobs`
-    program = settings.clarify_program
+    if image.name == "clarify":
+        return _of_jobs(settings.clarify_program)
+    return _of_jobs(settings.debugger_program) if image.name == "debugger_rules" else None
+
+
+def _of_jobs(program: Path) -> Program:
+    """A program such as .../jobs/bias/clarify.py, which imports the package `jobs`."""
     return Program(["python3", str(program)], {"PYTHONPATH": str(program.parents[2])})
 
 

@@ -1,10 +1,11 @@
 """The built-in XGBoost algorithm: what the sagemaker-xgboost image runs when no script is named.
 
-Run as a program of its own inside a job (stdlib plus the job libraries; nothing of the stand-in):
+Run as a program of its own inside a job (stdlib, the job libraries, and the images' parts beside it):
 
-    /opt/ml/input/config/{hyperparameters,inputdataconfig,checkpointconfig}.json
+    /opt/ml/input/config/{hyperparameters,inputdataconfig,checkpointconfig,debughookconfig}.json
     /opt/ml/input/data/{train,validation}/    text/csv (label first, no header), text/libsvm, parquet
     /opt/ml/checkpoints/xgboost-checkpoint.<rounds>
+    /opt/ml/output/tensors/                   what DebugHookConfig asks for: debugger_hook
     /opt/ml/model/xgboost-model               XGBoost's own format (UBJSON)
     /opt/ml/output/failure                    exit code 2: the request or the data is at fault; 1: we are
 
@@ -475,6 +476,44 @@ def after_every_round(start: int, checkpoints: Path | None, save_on_termination:
     return EveryRound()
 
 
+def saving_tensors(start: int, values: Mapping[str, Any], matrices: Mapping[str, Any]) -> list[Any]:
+    """The callback that saves the tensors that the job's DebugHookConfig asks for; none without one.
+
+    Raises UserError.
+    """
+    configuration = _configuration("debughookconfig")
+    if not configuration:
+        return []
+    import xgboost
+
+    from local_aws.images.debugger_hook import Hook, HookError, Training
+
+    try:
+        hook = Hook(configuration, BASE)
+    except HookError as error:
+        raise UserError(f"DebugHookConfig: {error}") from None
+    training = Training(values, matrices["train"], matrices.get("validation"))
+
+    class SavingTensors(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            step = start + epoch
+            wanted = {collection.name for collection in hook.wanted(step)}
+            if wanted:
+                metrics = {
+                    f"{data}-{metric}": history[-1]
+                    for data, found in evals_log.items()
+                    for metric, history in found.items()
+                }
+                hook.save(step, training.tensors(model, step, metrics, wanted))
+            return False
+
+        def after_training(self, model: Any) -> Any:
+            hook.end()
+            return model
+
+    return [SavingTensors()]
+
+
 def save(model: Any, path: Path) -> None:
     """Write the model in UBJSON, whole or not at all, under a name without a suffix."""
     partial = path.with_name(f".{path.name}.ubj")
@@ -522,7 +561,8 @@ def train() -> None:
     callbacks = [
         after_every_round(
             rounds_before, checkpoint_directory, values.get("save_model_on_termination") == "true"
-        )
+        ),
+        *saving_tensors(rounds_before, values, matrices),
     ]
     if "early_stopping_rounds" in values:
         if "validation" in names and metrics:

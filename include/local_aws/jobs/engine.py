@@ -45,6 +45,7 @@ LOG = logging.getLogger(__name__)
 
 LEFT_BEHIND = "InternalServerError: the stand-in was stopped while this job ran."
 LAST_LINES_SECONDS = 10.0  # for the log's last lines; only a process that hid from us keeps the pipe open
+WATCHERS = 40  # jobs that watch others, at once: as many rules as two trainings can have
 CLOSING_SECONDS = 3.0  # for jobs to end after SIGTERM when the stand-in itself ends
 
 Body = dict[str, Any]
@@ -71,7 +72,8 @@ class Command:
     memory_gib: float | None = None  # resident memory of the whole group; None: settings.job_memory_gib
     max_runtime_seconds: float | None = None  # None: no limit
     grace_seconds: float = 30.0  # between SIGTERM and SIGKILL
-    regularly: Callable[[], None] | None = None  # called every few seconds meanwhile, e.g. to upload
+    regularly: Callable[[], None] | None = None  # called again and again meanwhile, e.g. to upload
+    regular_seconds: float = process.REGULAR_SECONDS  # between two such calls
     rewrite: Callable[[str], str] = str  # what becomes of a line on its way to the log
 
 
@@ -163,6 +165,7 @@ class Engine:
         self._closing = False
         self._environment: dict[str, str] = {}
         self._workers = ThreadPoolExecutor(parallel_jobs, thread_name_prefix="job")
+        self._watchers = ThreadPoolExecutor(WATCHERS, thread_name_prefix="watcher")
 
     # --- for the app --------------------------------------------------------------------------------
 
@@ -206,15 +209,20 @@ class Engine:
         wait_for([job.future for job in jobs if job.future], CLOSING_SECONDS)
         process.kill_marked(self.settings.jobs_dir.absolute())
         self._workers.shutdown()
+        self._watchers.shutdown()
 
     # --- for the services ---------------------------------------------------------------------------
 
-    def start(self, ref: JobRef) -> None:
-        """Run the job whose record was just inserted in life.starting. Answers at once."""
+    def start(self, ref: JobRef, *, watches: bool = False) -> None:
+        """Run the job whose record was just inserted in life.starting. Answers at once.
+
+        Args:
+            watches: it mostly waits for another job, so it takes none of the slots of those that work.
+        """
         with self._lock:
             job = _Job(ref, StopSignal())
             self._jobs[ref] = job
-            job.future = self._workers.submit(self._run, job)
+            job.future = (self._watchers if watches else self._workers).submit(self._run, job)
 
     def stop(self, ref: JobRef) -> None:
         """Ask a job to end. Answers when it is in life.stopping, before the process has gone.
@@ -327,6 +335,7 @@ class Engine:
             grace_seconds=command.grace_seconds,
             timed_out=lambda: self._move_if_legal(job.ref, self._kinds[job.ref.kind].life.stopping),
             regularly=command.regularly,
+            regular_seconds=command.regular_seconds,
         )
         try:
             ended = process.watch(running, room.path, limits, job.stop)

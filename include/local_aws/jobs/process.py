@@ -37,7 +37,7 @@ OPT_ML = "ml"  # the directory of a room that its processes see as /opt/ml
 ROOM_DEPTH = 3  # rooms lie at most so deep: <endpoints>/<endpoint>/<deployment>/<variant>
 NAMESPACE_PROGRAM = Path(__file__).with_name("namespace.py")
 SAMPLE_SECONDS = 0.5  # between two looks at memory
-REGULAR_SECONDS = 5.0  # between two calls of Limits.regularly
+REGULAR_SECONDS = 5.0  # between two calls of Limits.regularly, unless the job says otherwise
 KILL_ROUNDS = 50  # a fork between listing and killing needs another round; a fork bomb needs several
 
 _OPT_ML = re.compile(r"/opt/ml(?![\w.-])")
@@ -288,7 +288,8 @@ class Limits:
     seconds: float | None  # None: as long as it likes
     grace_seconds: float  # between SIGTERM and SIGKILL
     timed_out: Callable[[], Any] = lambda: None  # called once when the time is up, before SIGTERM
-    regularly: Callable[[], Any] | None = None  # called every few seconds while it runs
+    regularly: Callable[[], Any] | None = None  # called again and again while it runs
+    regular_seconds: float = REGULAR_SECONDS
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,7 @@ def watch(process: subprocess.Popen[bytes], room: Path, limits: Limits, stop: St
     began = time.monotonic()
     kill_at = regular_at = sample_at = float("inf")
     if limits.regularly:
-        regular_at = began + REGULAR_SECONDS
+        regular_at = began + limits.regular_seconds
     sample_at = began + SAMPLE_SECONDS
     descriptor = os.pidfd_open(process.pid)
     poll = select.poll()
@@ -344,7 +345,7 @@ def watch(process: subprocess.Popen[bytes], room: Path, limits: Limits, stop: St
                 kill_session(process.pid)
                 process.wait()
             if limits.regularly and now >= regular_at:
-                regular_at = now + REGULAR_SECONDS
+                regular_at = now + limits.regular_seconds
                 limits.regularly()
     finally:
         os.close(descriptor)

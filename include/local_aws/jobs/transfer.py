@@ -102,6 +102,43 @@ def download(room: Room, uri: str, target: Path, *, manifest: bool = False) -> i
     return count
 
 
+class Intake:
+    """Objects below a prefix that are copied into a room as they come, each as a whole or not yet."""
+
+    def __init__(self, room: Room, uri: str, target: Path) -> None:
+        self._room = room
+        self._uri = uri
+        self._target = target
+        self._seen: dict[str, str] = {}  # key -> ETag
+
+    def fetch(self) -> None:
+        """Copy what is new or changed since the last call, in the order of the keys."""
+        bucket, prefix = parse_s3_uri(self._uri)
+        self._target.mkdir(parents=True, exist_ok=True)
+        try:
+            found = [
+                info
+                for info in self._room.objects.scan(bucket, prefix)
+                if self._seen.get(info.key) != info.etag
+            ]
+        except BucketMissing:
+            return
+        for info in found:
+            relative = PurePosixPath(info.key.removeprefix(prefix))
+            if info.key.endswith("/") or relative.is_absolute() or ".." in relative.parts:
+                continue
+            path = self._target / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self._room.path / "intake"
+            try:
+                with self._room.objects.open(bucket, info.key)[1] as source, partial.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, BLOCK_BYTES)
+            except ObjectMissing:
+                continue  # deleted meanwhile
+            partial.replace(path)
+            self._seen[info.key] = info.etag
+
+
 class Mirror:
     """A directory of the room whose files go to S3: once at the end, or again and again while they change."""
 

@@ -481,7 +481,6 @@ FILE_SYSTEM = {
         ({"EnableManagedSpotTraining": True}, "EnableManagedSpotTraining"),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
-        ({"DebugHookConfig": {"S3OutputPath": "s3://b/"}}, "DebugHookConfig"),
         ({"TensorBoardOutputConfig": {"S3OutputPath": "s3://b/"}}, "TensorBoardOutputConfig"),
         ({"ProfilerConfig": {"S3OutputPath": "s3://b/"}}, "ProfilerConfig"),
         ({"RetryStrategy": {"MaximumRetryAttempts": 1}}, "RetryStrategy"),

@@ -74,8 +74,14 @@ class Jobs:
     arn_kind: str  # "training-job"
     status: str  # "TrainingJobStatus"
 
-    def create(self, context: Context, name: str, body: Body, given_tags: Any) -> str:
-        """Store a new job with its tags and start it; its ARN. Raises ResourceInUse."""
+    def create(
+        self, context: Context, name: str, body: Body, given_tags: Any, *, watches: bool = False
+    ) -> str:
+        """Store a new job with its tags and start it; its ARN. Raises ResourceInUse.
+
+        Args:
+            watches: as engine.start() has it.
+        """
         made = arn(context, self.arn_kind, name)
         now = datetime.now(UTC)
         body |= {"CreationTime": now, "LastModifiedTime": now}
@@ -89,7 +95,7 @@ class Jobs:
                     f"already exists ({made})",
                 ) from None
             tags.remember(context, made, given_tags)
-        context.engine.start(JobRef(self.record_kind, name))
+        context.engine.start(JobRef(self.record_kind, name), watches=watches)
         return made
 
     def described(self, context: Context, name: str) -> Body:
@@ -124,6 +130,10 @@ class Jobs:
     @property
     def _words(self) -> str:
         return self.arn_kind.replace("-", " ")
+
+
+PROCESSING_JOBS = Jobs("sagemaker.processing_job", "processing-job", "ProcessingJobStatus")
+TRAINING_JOBS = Jobs("sagemaker.training_job", "training-job", "TrainingJobStatus")
 
 
 def log_stream(name: str, body: Body) -> str:

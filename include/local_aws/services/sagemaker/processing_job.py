@@ -9,6 +9,8 @@
                                                       records to the feature group
     /opt/ml/output/message                            becomes ExitMessage
 
+A job with TrainingJobArn is a rule of Debugger that watches that training: debug_rule.
+
 A job that runs out of time ends as Stopped: AWS documents that it "is stopped"
 (ProcessingStoppingCondition), and the SageMaker SDK warns of Stopped that the job may have timed out.
 Whether AWS uploads EndOfJob outputs of a failed program is not documented; here they are not.
@@ -25,10 +27,11 @@ from local_aws.images.catalog import find
 from local_aws.images.programs import processing_program
 from local_aws.jobs.engine import Command, Exit, JobFailed
 from local_aws.jobs.lifecycle import Life
+from local_aws.jobs.process import REGULAR_SECONDS
 from local_aws.jobs.room import Room
 from local_aws.jobs.transfer import InputMissing, Mirror, download
 from local_aws.services.context import Context
-from local_aws.services.sagemaker import job
+from local_aws.services.sagemaker import debug_rule, job
 from local_aws.services.sagemaker.arns import arn
 from local_aws.services.sagemaker.feature_store import group
 from local_aws.services.sagemaker.listing import listed
@@ -36,7 +39,7 @@ from local_aws.state.records import Body
 from local_aws.wire.errors import NotEmulated
 from local_aws.wire.registry import Call, operation
 
-JOBS = job.Jobs("sagemaker.processing_job", "processing-job", "ProcessingJobStatus")
+JOBS = job.PROCESSING_JOBS
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 DEFAULT_SECONDS = 86400
 CLARIFY_SECONDS = 604800  # the longest that a Clarify job may run
@@ -241,6 +244,8 @@ class ProcessingJobKind:
             room.inside(given["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
         (room.opt_ml / "output").mkdir(exist_ok=True)
 
+        watches = "TrainingJobArn" in body
+        regularly = debug_rule.follow(room, body) if watches else _continuous_upload(room, body)
         application = body["AppSpecification"]
         program = processing_program(find(application["ImageUri"]), room.settings)
         entrypoint = application.get("ContainerEntrypoint") or (program.argv if program else [])
@@ -255,7 +260,8 @@ class ProcessingJobKind:
             log_group=LOG_GROUP,
             log_stream=job.log_stream(body["ProcessingJobName"], body),
             max_runtime_seconds=body["StoppingCondition"]["MaxRuntimeInSeconds"],
-            regularly=_continuous_upload(room, body),
+            regularly=regularly,
+            regular_seconds=debug_rule.WATCH_SECONDS if watches else REGULAR_SECONDS,
         )
 
     def collect(self, room: Room, body: Body, exit: Exit) -> Body:  # noqa: A002 - the contract's word

@@ -1,15 +1,19 @@
 """Training jobs: script mode through AWS's training toolkit, and XGBoost as a built-in algorithm.
 
-    /opt/ml/input/config/    hyperparameters, inputdataconfig, resourceconfig, checkpointconfig (.json)
+    /opt/ml/input/config/    hyperparameters, inputdataconfig, resourceconfig, checkpointconfig,
+                             debughookconfig (.json)
     /opt/ml/input/data/<channel>/
     /opt/ml/model/           -> <S3OutputPath>/<job>/output/model.tar.gz
     /opt/ml/output/data/     -> <S3OutputPath>/<job>/output/output.tar.gz
     /opt/ml/output/failure   -> FailureReason
     /opt/ml/checkpoints/     <-> CheckpointConfig.S3Uri, while the job runs
+    /opt/ml/output/tensors/  -> <DebugHookConfig.S3OutputPath>/<job>/debug-output/, while the job runs
 
 A stopped job, and one whose time ran out, has 120 seconds after SIGTERM to save its model, which is
 uploaded as far as it is there. A failed job uploads output.tar.gz, so that one can look what happened, and
 no model.
+
+The XGBoost image saves tensors when it runs its own algorithm; a script has to do it by itself, as on AWS.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import json
 import math
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +32,11 @@ from local_aws.images.metrics import BUILT_IN_METRICS
 from local_aws.images.programs import XGBOOST, training_program
 from local_aws.jobs.engine import Command, Exit, JobFailed
 from local_aws.jobs.lifecycle import Life
+from local_aws.jobs.process import REGULAR_SECONDS
 from local_aws.jobs.room import Room
 from local_aws.jobs.transfer import InputMissing, Mirror, download, sources
 from local_aws.services.context import Context
-from local_aws.services.sagemaker import job
+from local_aws.services.sagemaker import debug_rule, job
 from local_aws.services.sagemaker.arns import arn
 from local_aws.services.sagemaker.listing import listed
 from local_aws.state.logs import LogEvent, StreamMissing
@@ -40,7 +45,7 @@ from local_aws.state.records import Body
 from local_aws.wire.errors import NotEmulated
 from local_aws.wire.registry import Call, operation
 
-JOBS = job.Jobs("sagemaker.training_job", "training-job", "TrainingJobStatus")
+JOBS = job.TRAINING_JOBS
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 DEFAULT_SECONDS = 86400
 GRACE_SECONDS = 120.0
@@ -113,13 +118,24 @@ def create_training_job(context: Context, call: Call) -> dict[str, Any]:
         "EnableManagedSpotTraining",
     ):
         body.setdefault(switch, False)
-    return {"TrainingJobArn": JOBS.create(context, name, body, request.get("Tags"))}
+    rules = debug_rule.evaluations(context, body)
+    if rules:
+        body["DebugRuleEvaluationStatuses"] = [
+            {"RuleConfigurationName": called, "RuleEvaluationJobArn": rule["ProcessingJobArn"]}
+            for called, rule in rules.items()
+        ]
+    made = JOBS.create(context, name, body, request.get("Tags"))
+    debug_rule.start(context, rules.values())
+    return {"TrainingJobArn": made}
 
 
 @operation("sagemaker", "DescribeTrainingJob")
 def describe_training_job(context: Context, call: Call) -> dict[str, Any]:
     """The request and what became of it."""
-    return JOBS.described(context, call.parameters["TrainingJobName"])
+    body = JOBS.described(context, call.parameters["TrainingJobName"])
+    if "DebugRuleEvaluationStatuses" in body:
+        body = {**body, "DebugRuleEvaluationStatuses": debug_rule.statuses(context, body)}
+    return body
 
 
 @operation("sagemaker", "ListTrainingJobs")
@@ -161,8 +177,6 @@ def _refuse(request: Mapping[str, Any]) -> None:
         request,
         "AlgorithmSpecification.AlgorithmName",
         "AlgorithmSpecification.TrainingImageConfig",
-        "DebugHookConfig",
-        "DebugRuleConfigurations",
         "EnableManagedSpotTraining",
         "EnableNetworkIsolation",
         "ExperimentConfig",
@@ -183,6 +197,7 @@ def _refuse(request: Mapping[str, Any]) -> None:
         "TensorBoardOutputConfig",
         "VpcConfig",
     )
+    debug_rule.refuse(request)
     profiler = request.get("ProfilerConfig") or {}
     if profiler and not profiler.get("DisableProfiler"):
         raise NotEmulated("sagemaker", "CreateTrainingJob", "ProfilerConfig")
@@ -228,6 +243,7 @@ def _check(context: Context, request: Mapping[str, Any]) -> None:
     job.check_s3_uri(request["OutputDataConfig"]["S3OutputPath"])
     if request.get("CheckpointConfig"):
         job.check_s3_uri(request["CheckpointConfig"]["S3Uri"])
+    debug_rule.check(request)
     job.check_unique([channel["ChannelName"] for channel in _channels(request)], "Channel names")
     for channel in _channels(request):
         if channel.get("CompressionType", "None") != "None":
@@ -327,6 +343,8 @@ class TrainingJobKind:
         for name in ("model", "output/data"):
             (room.opt_ml / name).mkdir(parents=True)
 
+        tensors = _tensors(room, body)
+        mirrors = [mirror for mirror in (_checkpoints(room, body), tensors) if mirror]
         algorithm = body["AlgorithmSpecification"]
         program = _program(body)
         entrypoint = algorithm.get("ContainerEntrypoint") or program.argv
@@ -342,16 +360,17 @@ class TrainingJobKind:
             log_stream=job.log_stream(body["TrainingJobName"], body),
             max_runtime_seconds=body["StoppingCondition"]["MaxRuntimeInSeconds"],
             grace_seconds=GRACE_SECONDS,
-            regularly=_checkpoints(room, body),
+            regularly=_together(mirrors),
+            regular_seconds=debug_rule.WATCH_SECONDS if tensors else REGULAR_SECONDS,
             rewrite=lambda line: line.replace("\t", "#011"),  # as AWS's log agent does; regexes rely on it
         )
 
     def collect(self, room: Room, body: Body, exit: Exit) -> Body:  # noqa: A002 - the contract's word
         """Upload model, output and checkpoints; ModelArtifacts and FinalMetricDataList."""
         fields: Body = _final_metrics(room, body)
-        save_checkpoints = _checkpoints(room, body)
-        if save_checkpoints:
-            save_checkpoints()
+        for mirror in (_checkpoints(room, body), _tensors(room, body)):
+            if mirror:
+                mirror.upload()
         _upload_archive(room, body, room.opt_ml / "output" / "data", "output.tar.gz")
         if exit.success or exit.stopped or exit.timed_out:
             uri = _upload_model(room, body)
@@ -416,7 +435,7 @@ def _upload_archive(room: Room, body: Body, directory: Path, name: str) -> bool:
     return True
 
 
-def _checkpoints(room: Room, body: Body) -> Callable[[], None] | None:
+def _checkpoints(room: Room, body: Body) -> Mirror | None:
     """What keeps the checkpoints on S3 up to date; ``None`` when the job keeps none."""
     configuration = body.get("CheckpointConfig")
     if not configuration:
@@ -429,11 +448,25 @@ def _checkpoints(room: Room, body: Body) -> Callable[[], None] | None:
         except InputMissing:
             directory.mkdir(parents=True, exist_ok=True)
         mirror.seen()
+    return mirror
 
-    def save() -> None:
-        mirror.upload()
 
-    return save
+def _tensors(room: Room, body: Body) -> Mirror | None:
+    """What brings the tensors that the job saves to S3; ``None`` when it saves none."""
+    if not body.get("DebugHookConfig"):
+        return None
+    directory = room.inside(body["DebugHookConfig"].get("LocalPath") or debug_rule.HOOK_PATH)
+    return Mirror(room, directory, debug_rule.tensors_uri(body))
+
+
+def _together(mirrors: Sequence[Mirror]) -> Callable[[], None] | None:
+    """One call that uploads what is new in all of them."""
+
+    def upload() -> None:
+        for mirror in mirrors:
+            mirror.upload()
+
+    return upload if mirrors else None
 
 
 def _final_metrics(room: Room, body: Body) -> Body:
@@ -513,6 +546,8 @@ def _write_configuration(room: Room, body: Body) -> None:
     }
     if body.get("CheckpointConfig"):
         files["checkpointconfig"] = {"LocalPath": "/opt/ml/checkpoints", **body["CheckpointConfig"]}
+    if body.get("DebugHookConfig"):
+        files["debughookconfig"] = {"LocalPath": debug_rule.HOOK_PATH, **body["DebugHookConfig"]}
     directory = room.opt_ml / "input" / "config"
     directory.mkdir(parents=True)
     for name, content in files.items():

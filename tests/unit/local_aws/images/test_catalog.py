@@ -46,7 +46,7 @@ def test_an_image_is_known_in_any_account_and_region(uri: str, name: str, tag: s
 def test_an_unknown_image_names_the_known_ones(uri: str) -> None:
     with pytest.raises(
         UnknownImage,
-        match=r"sagemaker-clarify-processing, sagemaker-data-wrangler-container, sagemaker-scikit-learn",
+        match=r"sagemaker-clarify-processing, sagemaker-data-wrangler-container, sagemaker-debugger-rules",
     ):
         find(uri)
 
@@ -72,5 +72,8 @@ def test_other_images_have_no_processing_program(tmp_path: Path) -> None:
     program = processing_program(find(f"{ECR}/sagemaker-clarify-processing:1.0"), settings)
     assert program
     assert program.argv[1].endswith("jobs/bias/clarify.py")
+    program = processing_program(find(f"{ECR}/sagemaker-debugger-rules:latest"), settings)
+    assert program is not None
+    assert program.argv[1].endswith("jobs/training/debugger.py")
     assert processing_program(find(f"{ECR}/sagemaker-xgboost:3.2-0"), settings) is None
     assert training_program(find(f"{ECR}/sagemaker-clarify-processing:1.0"), {}) is None
