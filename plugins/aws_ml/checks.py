@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_ml import dqdl, flow, hyperparameters, run
+from aws_ml.automl import check_automl
 from aws_ml.bias import PRE_TRAINING
 from aws_ml.feature_store import check_feature_store
 from aws_ml.features import check_features
@@ -478,6 +479,7 @@ OTHER_CHECKS = [
     check_readings,
     check_quality,
     check_training,
+    check_automl,
     check_images,
     check_wrangler,
 ]

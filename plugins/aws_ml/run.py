@@ -379,6 +379,16 @@ class Paths:
         return f"{self.stage('train_tune')}model/"
 
     @property
+    def automl(self) -> str:
+        """Where Autopilot puts all that it makes, in a folder for the AutoML job."""
+        return f"{self.stage('train_tune')}automl/"
+
+    @property
+    def automl_features(self) -> str:
+        """Which columns Autopilot learns from, and what they are. JSON."""
+        return f"{self.automl}features.json"
+
+    @property
     def evaluation(self) -> str:
         """The prefix of ``evaluation.json`` and ``predictions.csv``."""
         return f"{self.stage('train_tune')}evaluation/"
@@ -446,11 +456,11 @@ def job_name(
     return legal(workflow)[: max(limit - SUFFIX_ROOM - len(tail), 1)] + tail
 
 
-def attempt_name(name: str, attempt: int) -> str:
+def attempt_name(name: str, attempt: int, limit: int = JOB_NAME_LIMIT) -> str:
     """The name of one attempt at a job; ``attempt`` counts from 1 to 999."""
     if not 1 <= attempt <= 999:
         raise ValueError(f"attempt is {attempt}; a job name has room for 1 to 999")
-    return suffixed(name, str(attempt))
+    return suffixed(name, str(attempt), limit)
 
 
 def suffixed(name: str, suffix: str, limit: int = JOB_NAME_LIMIT) -> str:

@@ -517,6 +517,18 @@ class Training(Part):
     hyperparameters: dict[str, Cell]
 
 
+class Automl(Part):
+    """The AutoML job: Autopilot on the raw training rows, within a budget of candidates and seconds."""
+
+    mode: Literal["AUTO", "ENSEMBLING", "HYPERPARAMETER_TUNING"]  # AUTO: by the size of the data
+    problem_type: Literal["BinaryClassification", "MulticlassClassification", "Regression"] | None
+    objective: str | None  # what candidates are ranked by; null, with problem_type: Autopilot's choice
+    algorithms: list[str]  # none: all of the mode
+    max_candidates: Annotated[int, Field(ge=1, le=750)]
+    max_runtime_seconds: Positive  # of the whole job; it then ends with the candidates that it has
+    max_candidate_seconds: Positive | None  # null: no limit of its own
+
+
 class Evaluation(Part):
     """What the model must reach on the held-out split."""
 
@@ -578,6 +590,7 @@ class Workflow(Part):
     features: Features
     processing: Processing
     training: Training
+    automl: Automl
     evaluation: Evaluation
     deployment: Deployment
     retries: Retries

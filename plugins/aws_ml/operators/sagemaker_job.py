@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from botocore.exceptions import ClientError
 
 from aws_ml.operators.remote_job import RemoteJob
-from aws_ml.run import attempt_name
+from aws_ml.run import JOB_NAME_LIMIT, attempt_name
 from aws_ml.waiters.kinds import Handle
 from aws_ml.waiters.patience import error_code
 
@@ -27,6 +27,8 @@ class SageMakerJob(RemoteJob, Operator):
     """Member of the request and of the description that is the job's name."""
     create_method: ClassVar[str]
     """Client method that creates it."""
+    name_limit: ClassVar[int] = JOB_NAME_LIMIT
+    """Characters that AWS allows in its name."""
 
     def prepare(self) -> None:
         """Let the provider expand roles and turn rendered numbers back into integers."""
@@ -34,7 +36,7 @@ class SageMakerJob(RemoteJob, Operator):
 
     def attempt_name(self, context: Context, attempt: int) -> str:
         """Append the attempt to the name that the workflow gave."""
-        return attempt_name(self.config[self.name_field], attempt)
+        return attempt_name(self.config[self.name_field], attempt, self.name_limit)
 
     def find(self, name: str) -> Handle | None:
         """Make the handle from the name alone, if there is such a job."""

@@ -169,6 +169,21 @@ TRAINING_JOB = Kind(
     console=lambda handle: f"sagemaker/home#/jobs/{quote(handle['TrainingJobName'])}",
 )
 
+AUTO_ML_JOB = Kind(
+    key="sagemaker.auto_ml_job",
+    title="SageMaker AutoML job",
+    service="sagemaker",
+    describe="describe_auto_ml_job_v2",
+    status="AutoMLJobStatus",
+    phases=_SAGEMAKER_JOB_PHASES,
+    reasons=("FailureReason",),
+    label=lambda handle: handle["AutoMLJobName"],
+    stop="stop_auto_ml_job",
+    # Candidates are training jobs whose names begin with the AutoML job's.
+    log=lambda handle, _description: LogPlace("/aws/sagemaker/TrainingJobs", handle["AutoMLJobName"]),
+    console=lambda handle: f"sagemaker/home#/auto-ml-jobs/{quote(handle['AutoMLJobName'])}",
+)
+
 GLUE_JOB_RUN = Kind(
     key="glue.job_run",
     title="Glue job run",
@@ -317,6 +332,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         PROCESSING_JOB,
         TRAINING_JOB,
+        AUTO_ML_JOB,
         GLUE_JOB_RUN,
         GLUE_CRAWLER,
         GLUE_DATA_QUALITY_EVALUATION_RUN,

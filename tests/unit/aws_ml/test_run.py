@@ -124,7 +124,9 @@ class TestJobNames:
     @given(names, days)
     def test_tuning_names_are_short(self, workflow: str, key: str) -> None:
         name = named(workflow, "tune", key, limit=run.TUNING_NAME_LIMIT)
-        assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}", run.attempt_name(name, 999))
+        longest = run.attempt_name(name, 999, run.TUNING_NAME_LIMIT)
+        assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}", longest)
+        assert longest == f"{name}-999", "there is room for the attempt"
 
     @given(names, steps, days)
     def test_they_say_the_same_each_time(self, workflow: str, step: str, key: str) -> None:

@@ -340,6 +340,17 @@ def test_a_text_that_is_no_rule_is_refused() -> None:
             "training.hyperparameters.csv_weights",
             "unknown key",
         ),
+        # automl
+        ({"automl__max_candidates": 751}, "automl.max_candidates", "less than or equal to 750"),
+        ({"automl__mode": "QUICK"}, "automl.mode", "'AUTO', 'ENSEMBLING' or 'HYPERPARAMETER_TUNING'"),
+        ({"automl__objective": None}, "automl.objective", "a value, as AWS takes"),
+        ({"automl__objective": "R2"}, "automl.objective", "Accuracy, AUC, BalancedAccuracy, F1"),
+        ({"automl__algorithms": ["xgboost"]}, "automl.mode", "where algorithms are named"),
+        (
+            {"automl__mode": "HYPERPARAMETER_TUNING", "automl__algorithms": ["lightgbm"]},
+            "automl.algorithms[0]",
+            "linear-learner, mlp, xgboost",
+        ),
         # the rest
         (
             {"data__columns__3__allowed__0": "{{ var.value.secret }}"},

@@ -32,7 +32,7 @@ def builders() -> dict[str, tuple[str, str, Builder]]:
     for info in pkgutil.iter_modules(aws_ml.requests.__path__):
         module = importlib.import_module(f"aws_ml.requests.{info.name}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
-            call = re.match(r"``([a-z]+)\.([A-Z][A-Za-z]+)``", function.__doc__ or "")
+            call = re.match(r"``([a-z]+)\.([A-Z][A-Za-z0-9]+)``", function.__doc__ or "")
             needed = [
                 each.name
                 for each in inspect.signature(function).parameters.values()
@@ -58,7 +58,7 @@ def bodies(workflow: Workflow, builder: Builder) -> list[dict[str, Any]]:
 
 
 def test_all_builders_are_found() -> None:
-    assert len(BUILDERS) == 30, sorted(BUILDERS)
+    assert len(BUILDERS) == 31, sorted(BUILDERS)
 
 
 def test_every_workflow_file_loads() -> None:
@@ -81,6 +81,8 @@ def test_names_leave_room_for_the_suffix_that_operators_append(
         for field in ("ProcessingJobName", "TrainingJobName", "ModelName", "EndpointConfigName"):
             if field in body and operation not in {"CreateEndpoint", "UpdateEndpoint"}:
                 assert len(body[field]) <= 54
+        if operation == "CreateAutoMLJobV2":
+            assert len(body["AutoMLJobName"]) <= 32 - len("-999")
 
 
 def test_the_strict_validator_sees_what_botocore_lets_pass() -> None:

@@ -12,6 +12,7 @@ from aws_ml.waiters.kinds import ENDPOINT, FEATURE_GROUP, GLUE_JOB_RUN, KINDS, P
 HANDLES = {
     "sagemaker.processing_job": {"ProcessingJobName": "p"},
     "sagemaker.training_job": {"TrainingJobName": "t"},
+    "sagemaker.auto_ml_job": {"AutoMLJobName": "a"},
     "glue.job_run": {"JobName": "g", "RunId": "jr_1"},
     "glue.crawler": {"Name": "c"},
     "glue.data_quality_evaluation_run": {"RunId": "dqrun-1"},
