@@ -163,7 +163,9 @@ class Engine:
         self._jobs: dict[JobRef, _Job] = {}
         self._lock = Lock()
         self._closing = False
+        self._listeners: list[Callable[[JobRef], None]] = []
         self._environment: dict[str, str] = {}
+        self.parallel_jobs = parallel_jobs
         self._workers = ThreadPoolExecutor(parallel_jobs, thread_name_prefix="job")
         self._watchers = ThreadPoolExecutor(WATCHERS, thread_name_prefix="watcher")
 
@@ -212,6 +214,13 @@ class Engine:
         self._watchers.shutdown()
 
     # --- for the services ---------------------------------------------------------------------------
+
+    def when_ended(self, call: Callable[[JobRef], None]) -> None:
+        """Have ``call`` called for every job that has entered a last state, after its record says so.
+
+        It runs on the job's thread, or on that of the call that stopped it: it must be quick.
+        """
+        self._listeners.append(call)
 
     def start(self, ref: JobRef, *, watches: bool = False) -> None:
         """Run the job whose record was just inserted in life.starting. Answers at once.
@@ -417,3 +426,6 @@ class Engine:
         before, after = moved
         if before != after:
             LOG.info("%s %s: %s -> %s%s", ref.kind, ref.key, before, after, f" ({reason})" if reason else "")
+            if kind.life.last(after):
+                for call in self._listeners:
+                    call(ref)

@@ -39,7 +39,7 @@ from local_aws.services.context import Context
 from local_aws.services.sagemaker import debug_rule, job
 from local_aws.services.sagemaker.arns import arn
 from local_aws.services.sagemaker.listing import listed
-from local_aws.state.logs import LogEvent, StreamMissing
+from local_aws.state.logs import GroupMissing, LogEvent, Logs, StreamMissing
 from local_aws.state.objects import BucketMissing, parse_s3_uri
 from local_aws.state.records import Body
 from local_aws.wire.errors import NotEmulated
@@ -49,6 +49,7 @@ JOBS = job.TRAINING_JOBS
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 DEFAULT_SECONDS = 86400
 GRACE_SECONDS = 120.0
+PROCESSORS = "Processors"  # of the record, never answered: how many its libraries are to use; else all
 METRIC_CHARACTERS = 2000  # of a log line are searched: patterns that begin with .* take time by the square
 CLIENT_ERROR_EXIT = 2  # with which a built-in algorithm says that the fault is in the request or the data
 
@@ -104,12 +105,21 @@ MESSAGES = {
 @operation("sagemaker", "CreateTrainingJob")
 def create_training_job(context: Context, call: Call) -> dict[str, Any]:
     """Start a training job on one host; answers before it runs."""
-    request = call.parameters
+    return {"TrainingJobArn": start(context, call.parameters)}
+
+
+def check(context: Context, request: Mapping[str, Any]) -> None:
+    """Raise what CreateTrainingJob answers to a request that it does not accept."""
     _refuse(request)
     _check(context, request)
+
+
+def start(context: Context, request: Mapping[str, Any], **fields: Any) -> str:
+    """Start the training job of a request, with further fields of its record; its ARN."""
+    check(context, request)
     name = request["TrainingJobName"]
     body = {key: value for key, value in request.items() if key != "Tags"}
-    body |= {"TrainingJobArn": arn(context, JOBS.arn_kind, name), LIFE.field: LIFE.starting}
+    body |= {**fields, "TrainingJobArn": arn(context, JOBS.arn_kind, name), LIFE.field: LIFE.starting}
     body |= _story(body, LIFE.starting, datetime.now(UTC))
     body.setdefault("StoppingCondition", {}).setdefault("MaxRuntimeInSeconds", DEFAULT_SECONDS)
     for switch in (
@@ -126,7 +136,7 @@ def create_training_job(context: Context, call: Call) -> dict[str, Any]:
         ]
     made = JOBS.create(context, name, body, request.get("Tags"))
     debug_rule.start(context, rules.values())
-    return {"TrainingJobArn": made}
+    return made
 
 
 @operation("sagemaker", "DescribeTrainingJob")
@@ -354,6 +364,7 @@ class TrainingJobKind:
                 **(program.env if program else {}),
                 "TRAINING_JOB_NAME": body["TrainingJobName"],
                 "TRAINING_JOB_ARN": body["TrainingJobArn"],
+                **({"OMP_NUM_THREADS": str(body[PROCESSORS])} if PROCESSORS in body else {}),
                 **body.get("Environment", {}),
             },
             log_group=LOG_GROUP,
@@ -471,17 +482,44 @@ def _together(mirrors: Sequence[Mirror]) -> Callable[[], None] | None:
 
 def _final_metrics(room: Room, body: Body) -> Body:
     """FinalMetricDataList: the last value of every metric of the job or its image that the log shows."""
-    algorithm = body["AlgorithmSpecification"]
-    definitions = {
-        **BUILT_IN_METRICS.get(find(algorithm["TrainingImage"]).name, {}),
-        **{one["Name"]: one["Regex"] for one in algorithm.get("MetricDefinitions") or []},
-    }
     try:
         events = room.logs.events(LOG_GROUP, job.log_stream(body["TrainingJobName"], body))
     except StreamMissing:
         return {}
-    found = list(_last_values(definitions, events))
+    found = list(_last_values(metric_definitions(body["AlgorithmSpecification"]), events))
     return {"FinalMetricDataList": found} if found else {}
+
+
+def metric_definitions(algorithm: Mapping[str, Any]) -> dict[str, str]:
+    """Metric -> regular expression, the image's own and those of an AlgorithmSpecification."""
+    return {
+        **BUILT_IN_METRICS.get(find(algorithm["TrainingImage"]).name, {}),
+        **{one["Name"]: one["Regex"] for one in algorithm.get("MetricDefinitions") or []},
+    }
+
+
+class MetricSeries:
+    """All values of one metric that a job has logged, read on as they come."""
+
+    def __init__(self, logs: Logs, body: Body, metric: str) -> None:
+        self._logs = logs
+        self._stream = job.log_stream(body["TrainingJobName"], body)
+        self._pattern = re.compile(metric_definitions(body["AlgorithmSpecification"])[metric])
+        self._last_event = 0
+        self._values: list[float] = []
+
+    def values(self) -> list[float]:
+        """The values so far, in the order of the log."""
+        try:
+            events = self._logs.events(LOG_GROUP, self._stream, after=self._last_event)
+        except (GroupMissing, StreamMissing):
+            return self._values
+        for event in events:
+            self._last_event = event.id
+            value = _number(self._pattern.search(event.message[:METRIC_CHARACTERS]))
+            if value is not None:
+                self._values.append(value)
+        return self._values
 
 
 def _last_values(definitions: Mapping[str, str], events: Iterable[LogEvent]) -> Iterable[Body]:

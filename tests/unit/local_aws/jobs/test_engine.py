@@ -302,3 +302,11 @@ def test_an_illegal_move_changes_nothing(lab: Lab) -> None:
     with pytest.raises(IllegalMove):
         lab.engine._move(ref, "Running")
     assert lab.records.get("fine").body["State"] == "Completed"
+
+
+def test_listeners_hear_of_every_end_after_the_record_says_so(lab: Lab) -> None:
+    heard: list[tuple[str, str]] = []
+    lab.engine.when_ended(lambda ref: heard.append((ref.key, lab.records.get(ref.key).body["State"])))
+    lab.finish(lab.start("fine"))
+    lab.finish(lab.start("bad", Refuse="no"))
+    assert heard == [("fine", "Completed"), ("bad", "Failed")]
