@@ -1,20 +1,25 @@
 """### Stage 3: train and tune
 
-**What it does.** Trains SageMaker's built-in XGBoost on the prepared rows, assembles the archive that would
-be served (model, transformer, inference program), and scores the held-out rows with that very archive. A
-model below the workflow's minimum goes no further.
+**What it does.** Trains SageMaker's built-in XGBoost on the prepared rows. Each candidate, this run's models
+and the champion (the newest approved version in the model registry, of this day or an earlier one), is
+assembled as it would be served and scores the same held-out rows with that very archive. The workflow's rule
+chooses one. If it is good enough it is registered as a version of the workflow's model package group; a
+champion that stays is registered already.
 
 **Reads.** `features.json`, `train/`, `validation/`, `test/`, `transformer/` below
-`<workflow>/runs/<day>/prepare_transform/`
+`<workflow>/runs/<day>/prepare_transform/`; the model registry
 
-**Writes.** Below `<workflow>/runs/<day>/train_tune/`: `model/`, `evaluation/` (metrics, predictions,
-records for the smoke test), `serving/model.tar.gz`. Asset `<workflow>.model`.
+**Writes.** Below `<workflow>/runs/<day>/train_tune/`: `model/`, `candidates/` (`comparison.json`, and of each
+candidate archive, metrics and predictions), `choice.json` (which one, and why), and of the chosen one
+`evaluation/` (metrics, predictions, records for the smoke test) and `serving/model.tar.gz`. Below
+`<workflow>/models/<SHA-256>/`: the same, for good. A version in the registry. Asset `<workflow>.model`.
 
 **Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
 
 **When it fails.** `check_features`: `prepare_transform` of that day did not end well; run it first.
-`train_model`, `evaluate_model`: the message is the job's own; its log is linked from the task.
-`check_quality`: the model is worse than the minimum in the workflow file; the message has both numbers.
+`train_model`, `evaluate_candidates`: the message is the job's own; its log is linked from the task.
+`choose_model`: no candidate has a value of the metric that decides. `check_quality`: the chosen model is
+worse than the minimum in the workflow file; the message has both numbers.
 """
 
 from airflow.sdk import DAG
@@ -22,11 +27,14 @@ from airflow.sdk import DAG
 from aws_ml.dags import asset, common
 from aws_ml.operators.check_features import CheckFeaturesOperator
 from aws_ml.operators.check_quality import CheckQualityOperator
+from aws_ml.operators.choose_model import ChooseModelOperator
+from aws_ml.operators.list_candidates import ListCandidatesOperator
 from aws_ml.operators.processing_job import ProcessingJobOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
+from aws_ml.operators.register_model_version import RegisterModelVersionOperator
 from aws_ml.operators.training_job import TrainingJobOperator
-from aws_ml.requests import processing_job, training_job
-from aws_ml.run import BUCKET
+from aws_ml.requests import model_package, processing_job, training_job
+from aws_ml.run import BUCKET, RUN_KEY, from_task
 from aws_ml.workflow import Workflow, workflows
 
 
@@ -38,8 +46,23 @@ def train_tune(workflow: Workflow) -> DAG:
         )
         check_features = CheckFeaturesOperator(task_id="check_features", bucket=BUCKET, key=paths.features)
         train_model = TrainingJobOperator(task_id="train_model", config=training_job.train_model(workflow))
-        evaluate_model = ProcessingJobOperator(
-            task_id="evaluate_model", config=processing_job.evaluate(workflow)
+        list_candidates = ListCandidatesOperator(
+            task_id="list_candidates",
+            bucket=BUCKET,
+            workflow=workflow.name,
+            run_key=RUN_KEY,
+            trained={"baseline": train_model.output},
+            group=workflow.model_group,
+        )
+        evaluate_candidates = ProcessingJobOperator(
+            task_id="evaluate_candidates", config=processing_job.evaluate(workflow)
+        )
+        choose_model = ChooseModelOperator(
+            task_id="choose_model",
+            bucket=BUCKET,
+            workflow=workflow.name,
+            run_key=RUN_KEY,
+            margin=workflow.choice.margin,
         )
         check_quality = CheckQualityOperator(
             task_id="check_quality",
@@ -47,11 +70,19 @@ def train_tune(workflow: Workflow) -> DAG:
             key=paths.evaluation_report,
             metric=workflow.evaluation.metric,
             minimum=workflow.evaluation.minimum,
+        )
+        register_model = RegisterModelVersionOperator(
+            task_id="register_model",
+            config=model_package.create_model_package(workflow),
+            group_description=workflow.description,
+            chosen=from_task("choose_model", "chosen"),
+            chosen_source=from_task("choose_model", "source"),
             outlets=[asset(workflow, "model")],
         )
 
-        check_features >> train_model
-        [publish_code, train_model] >> evaluate_model >> check_quality
+        check_features >> train_model >> list_candidates
+        [publish_code, list_candidates] >> evaluate_candidates
+        evaluate_candidates >> choose_model >> check_quality >> register_model
     return dag
 
 

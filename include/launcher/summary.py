@@ -34,6 +34,7 @@ REPORTS = (
     "prepare_transform/ingestion/ingestion.json",
     "prepare_transform/offline_store.json",
     "prepare_transform/features.json",
+    "train_tune/choice.json",
     "train_tune/evaluation/evaluation.json",
     "deploy_manage/deployment.json",
 )
@@ -106,6 +107,7 @@ def summarize(
     _cleaning(reports.read("ingest_analyze/cleaning.json"))
     _decision(reports.read("ingest_analyze/decision.json"))
     _features(reports.read("prepare_transform/features.json"))
+    _choice(reports.read("train_tune/choice.json"))
     _evaluation(reports.read("train_tune/evaluation/evaluation.json"))
     answered = _deployment(reports.read("deploy_manage/deployment.json"))
     print(f"reports       {reports.folder}   (in S3: {reports.uri})")
@@ -171,6 +173,17 @@ def _features(report: dict[str, Any] | None) -> None:
     print(f"features      {len(report['columns'])} of {len(report['inputs'])} columns{left}; rows: {rows}")
     for alert in report["alerts"]:
         print(f"              look at this: {alert['says']}")
+
+
+def _choice(report: dict[str, Any] | None) -> None:
+    """Which model was taken, and what is said of each."""
+    if not report:
+        return
+    print(f"candidates    {report['summary']}")
+    for each in report["candidates"]:
+        if each["name"] != report["chosen"]:
+            value = "none" if each["value"] is None else f"{each['value']:.4f}"
+            print(f"              {each['name']} {value}: {each['verdict']}")
 
 
 def _evaluation(report: dict[str, Any] | None) -> None:

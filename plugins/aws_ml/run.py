@@ -122,6 +122,8 @@ AS_OF = "{{ as_of() }}"
 CSV_WEIGHTS = "{{ ti.xcom_pull(task_ids='check_features')['weighted'] | int }}"
 # The task `train_model` says where SageMaker put the model's archive.
 MODEL_URI = from_task("train_model", "model_uri")
+# The task `list_candidates` says where the manifest of the models lies that are compared.
+CANDIDATES_URI = from_task("list_candidates", "uri")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -140,6 +142,7 @@ class Paths:
                    quarantine/dt=<run key>/   refused rows, each with its reason
                    runs/<run key>/<stage>/    all that a run makes
                    code/<sha256>/             job scripts and the resolved workflow, content-addressed
+                   models/<sha256>/           archives of registered models, content-addressed
     """
 
     workflow: str
@@ -389,8 +392,41 @@ class Paths:
         return f"{self.automl}features.json"
 
     @property
+    def candidates(self) -> str:
+        """``comparison.json``, and for each candidate a folder with its archive and its evaluation."""
+        return f"{self.stage('train_tune')}candidates/"
+
+    @property
+    def candidate_list(self) -> str:
+        """Which models are compared, and where they come from. JSON."""
+        return f"{self.stage('train_tune')}candidates.json"
+
+    @property
+    def candidate_manifest(self) -> str:
+        """The manifest of what the evaluation job reads: the list and the archives that it names."""
+        return f"{self.stage('train_tune')}candidates.manifest"
+
+    @property
+    def comparison(self) -> str:
+        """Metrics of all candidates on the same rows, with intervals of their differences. JSON."""
+        return f"{self.candidates}comparison.json"
+
+    def candidate(self, name: str) -> str:
+        """The files of one candidate."""
+        return f"{self.candidates}{name}/"
+
+    def registered(self, digest: str) -> str:
+        """A registered model's archive and evaluation, under the archive's SHA-256."""
+        return f"{self.table('models')}{digest}/"
+
+    @property
+    def choice(self) -> str:
+        """Which candidate was chosen, by which rule, and what is said of each. JSON."""
+        return f"{self.stage('train_tune')}choice.json"
+
+    @property
     def evaluation(self) -> str:
-        """The prefix of ``evaluation.json`` and ``predictions.csv``."""
+        """The chosen candidate's ``evaluation.json``, ``predictions.csv`` and ``smoke_records.json``."""
         return f"{self.stage('train_tune')}evaluation/"
 
     @property
@@ -415,7 +451,7 @@ class Paths:
 
     @property
     def serving_archive(self) -> str:
-        """Model, transformer and inference program in one archive: what was evaluated is what is served."""
+        """The chosen candidate's model, transformer and inference program: what was evaluated is served."""
         return f"{self.serving}model.tar.gz"
 
     # deploy_manage

@@ -535,6 +535,14 @@ class Evaluation(Part):
     metric: Literal["auc", "accuracy", "f1", "precision", "recall"]
     minimum: Share
     threshold: Share  # a score at or above it is called positive
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]  # of the intervals
+    resamples: Annotated[int, Field(ge=100, le=10_000)]  # of the held-out rows, for the intervals
+
+
+class Choice(Part):
+    """Which of the evaluated models is taken."""
+
+    margin: Annotated[float, Field(ge=0, le=1)]  # by how much the metric must be better than the champion's
 
 
 class Deployment(Part):
@@ -592,6 +600,7 @@ class Workflow(Part):
     training: Training
     automl: Automl
     evaluation: Evaluation
+    choice: Choice
     deployment: Deployment
     retries: Retries
     polling: Polling
@@ -620,6 +629,11 @@ class Workflow(Part):
     def feature_group(self) -> str:
         """The name of the workflow's feature group."""
         return self.feature_store.group or run.legal(self.name)
+
+    @property
+    def model_group(self) -> str:
+        """The model package group in which the workflow's models are registered."""
+        return run.legal(self.name)
 
     @property
     def entity(self) -> str:

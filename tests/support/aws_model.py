@@ -88,6 +88,9 @@ JAVA_TO_PYTHON = {
     r"\p{L}": "a-zA-Z",
     r"\p{Z}": " ",
     r"\p{N}": "0-9",
+    r"\p{M}": "",
+    r"\p{S}": r"$+<=>^`|~",
+    r"\p{P}": r"!-#%-*,-/:;?@\[-\]_{}",
     r"\p{Alnum}": "a-zA-Z0-9",
     r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
 }
@@ -97,4 +100,4 @@ def python_pattern(pattern: str) -> str:
     """One of AWS's patterns as Python spells it; of letters, only ASCII's are let through."""
     for java, python in JAVA_TO_PYTHON.items():
         pattern = pattern.replace(java, python)
-    return pattern
+    return re.sub(r"\$\{\d+,\d+\}$", "$", pattern)  # Java lets an end be repeated

@@ -241,6 +241,36 @@ OFFLINE_STORE: dict[str, Any] = {
     "complete": "2026-01-16T06:00:07+00:00",
     "patience_minutes": 30.0,
 }
+CHOICE: dict[str, Any] = {
+    "metric": "auc",
+    "margin": 0.0,
+    "rows": 10,
+    "confidence": 0.95,
+    "chosen": "baseline",
+    "summary": "baseline with auc 0.8507: the best of this run",
+    "candidates": [
+        {
+            "name": "champion",
+            "source": "arn:aws:sagemaker:us-east-1:000000000000:model-package/loan-approval/1",
+            "value": 0.8307,
+            "interval": [0.8107, 0.8507],
+            "verdict": "makes room for baseline, which is 0.0200 better",
+            "fault": None,
+            "bytes": 61000,
+            "milliseconds": 4.25,
+        },
+        {
+            "name": "baseline",
+            "source": "loan-approval-train-20260115-abcdef-1",
+            "value": 0.8507,
+            "interval": [0.8107, 0.9107],
+            "verdict": "the best of this run",
+            "fault": None,
+            "bytes": 62000,
+            "milliseconds": 4.5,
+        },
+    ],
+}
 EVALUATION: dict[str, Any] = {
     "metrics": {"log_loss": 0.4597, "auc": 0.8507, "f1": None},
     "confusion": {"true_positive": 4, "false_positive": 1, "true_negative": 4, "false_negative": 1},
@@ -322,6 +352,7 @@ DOCUMENTS: dict[str, Any] = {
     "prepare_transform/ingestion/ingestion.json": INGESTION,
     "prepare_transform/offline_store.json": OFFLINE_STORE,
     "prepare_transform/features.json": FEATURES,
+    "train_tune/choice.json": CHOICE,
     "train_tune/evaluation/evaluation.json": EVALUATION,
     "deploy_manage/deployment.json": DEPLOYMENT,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,21 +41,33 @@ def analyze(
     :param observed: which rows have the positive label
     :param predicted: which rows are predicted to have it
     """
-    facets = {facet["column"]: _facet(facet) for facet in bias["facets"]}
-    found = {name: groups(rows[name], facet, f"bias.facets.{name}") for name, facet in facets.items()}
-    both = [crossed([found[name] for name in each["facets"]]) for each in bias["intersections"]]
     within = None if bias["group"] is None else rows[bias["group"]]
     told: dict[str, list[dict[str, Any]]] = {}
-    for group in [*found.values(), *both]:
-        for number, text in enumerate(group.texts):
-            counted = Predictions.of(group.codes == number, observed, predicted, within)
-            metrics = [clarify.measured(POSTTRAINING[name], counted) for name in POSTTRAINING.names]
-            told.setdefault(group.column, []).append({"value_or_threshold": text, "metrics": metrics})
+    for column, text, members in of_facets(rows, bias):
+        counted = Predictions.of(members, observed, predicted, within)
+        metrics = [clarify.measured(POSTTRAINING[name], counted) for name in POSTTRAINING.names]
+        told.setdefault(column, []).append({"value_or_threshold": text, "metrics": metrics})
     return {
         "label": label["column"],
         "facets": told,
         "label_value_or_threshold": ",".join(map(str, label["positive"])),
     }
+
+
+def of_facets(
+    rows: pd.DataFrame, bias: Mapping[str, Any]
+) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
+    """Every group that is compared with the others: the facet's column, its value or threshold, its rows.
+
+    :param rows: the columns of :func:`columns_of`, raw
+    :param bias: the section `bias` of a resolved workflow
+    """
+    facets = {facet["column"]: _facet(facet) for facet in bias["facets"]}
+    found = {name: groups(rows[name], facet, f"bias.facets.{name}") for name, facet in facets.items()}
+    both = [crossed([found[name] for name in each["facets"]]) for each in bias["intersections"]]
+    for group in [*found.values(), *both]:
+        for number, text in enumerate(group.texts):
+            yield group.column, text, group.codes == number
 
 
 def _facet(facet: Mapping[str, Any]) -> Facet:

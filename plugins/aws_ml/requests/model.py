@@ -16,14 +16,19 @@ def create_model(workflow: Workflow) -> dict[str, Any]:
     paths = workflow.paths
     return {
         "ModelName": "{{ job_name('model') }}",
-        "PrimaryContainer": {
-            "Image": run.image("xgboost", workflow.training.image_version),
-            "ModelDataUrl": paths.uri(paths.serving_archive),
-            "Environment": {
-                "SAGEMAKER_PROGRAM": "inference.py",
-                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            },
-        },
+        "PrimaryContainer": serving_container(workflow, paths.uri(paths.serving_archive)),
         "ExecutionRoleArn": ROLE_ARN,
         "Tags": run.tags(workflow.name, STAGE),
+    }
+
+
+def serving_container(workflow: Workflow, archive_uri: str) -> dict[str, Any]:
+    """The container that serves an archive, as a model and a model package name it."""
+    return {
+        "Image": run.image("xgboost", workflow.training.image_version),
+        "ModelDataUrl": archive_uri,
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        },
     }

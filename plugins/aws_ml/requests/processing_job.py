@@ -7,11 +7,11 @@ from typing import Any
 from aws_ml import run
 from aws_ml.run import (
     AS_OF,
+    CANDIDATES_URI,
     CODE_PREFIX,
     DATASET_URI,
     FEATURE_GROUP,
     JOINED,
-    MODEL_URI,
     ROLE_ARN,
     WRANGLER_JOB,
 )
@@ -95,27 +95,32 @@ def ingest_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, An
     )
 
 
-def evaluate(workflow: Workflow, model_uri: str = MODEL_URI, code: str = CODE_PREFIX) -> dict[str, Any]:
-    """``sagemaker.CreateProcessingJob``: assembles what will be served and scores the held-out rows with it.
+def evaluate(
+    workflow: Workflow, candidates_uri: str = CANDIDATES_URI, code: str = CODE_PREFIX
+) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: every candidate scores the held-out rows as it would be served.
 
-    :param model_uri: the archive that the training job left
+    :param candidates_uri: the manifest of the candidates
     :param code: the S3 prefix under which the jobs were published, with a slash at its end
     """
     paths = workflow.paths
-    return script_job(
+    request = script_job(
         workflow,
         stage="train_tune",
         step="evaluate",
         script="evaluate.py",
-        image=run.image("xgboost", workflow.training.image_version),  # the one that can read the model
+        image=run.image("xgboost", workflow.training.image_version),  # the one that can read the models
         code=code,
         inputs={
-            "model": model_uri,
+            "candidates": candidates_uri,
             "test": paths.uri(paths.split("test")),
             "transformer": paths.uri(paths.transformer),
         },
-        outputs={"evaluation": paths.uri(paths.evaluation), "serving": paths.uri(paths.serving)},
+        outputs={"candidates": paths.uri(paths.candidates)},
     )
+    (candidates,) = (each for each in request["ProcessingInputs"] if each["InputName"] == "candidates")
+    candidates["S3Input"]["S3DataType"] = "ManifestFile"
+    return request
 
 
 def script_job(

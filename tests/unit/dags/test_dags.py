@@ -68,11 +68,14 @@ GRAPHS = {
         "check_features": set(),
     },
     "train_tune": {
-        "publish_code": {"evaluate_model"},
+        "publish_code": {"evaluate_candidates"},
         "check_features": {"train_model"},
-        "train_model": {"evaluate_model"},
-        "evaluate_model": {"check_quality"},
-        "check_quality": set(),
+        "train_model": {"list_candidates"},
+        "list_candidates": {"evaluate_candidates"},
+        "evaluate_candidates": {"choose_model"},
+        "choose_model": {"check_quality"},
+        "check_quality": {"register_model"},
+        "register_model": set(),
     },
     "deploy_manage": {
         "create_model": {"create_endpoint_config"},
@@ -96,7 +99,7 @@ OPTIONAL = {
 ASSETS = {
     "ingest_analyze": ("publish_partition", "curated"),
     "prepare_transform": ("check_features", "features"),
-    "train_tune": ("check_quality", "model"),
+    "train_tune": ("register_model", "model"),
     "deploy_manage": ("smoke_test", "endpoint"),
 }
 

@@ -73,7 +73,13 @@ def loan_config() -> dict[str, Any]:
             "group": "employment",
         },
         "profile": PROFILE,
-        "evaluation": {"metric": "auc", "minimum": 0.75, "threshold": 0.5},
+        "evaluation": {
+            "metric": "auc",
+            "minimum": 0.75,
+            "threshold": 0.5,
+            "confidence": 0.9,
+            "resamples": 50,
+        },
         "deployment": {"endpoint": "loan-approval", "smoke_records": 5},
     }
 

@@ -15,7 +15,7 @@ import pytest
 from aws_ml.reports.sections import SECTIONS
 from aws_ml.run import Paths
 from launcher.api import Airflow
-from launcher.summary import PAGE, REPORTS, Reports, _deployment, _evaluation, _features
+from launcher.summary import PAGE, REPORTS, Reports, _choice, _deployment, _evaluation, _features
 
 TOKEN = "the token of the login"
 RUN = "manual__2026-01-15__2026-01-16T06:00:00+00:00"
@@ -144,3 +144,22 @@ def test_a_model_is_told_with_the_bias_in_its_predictions(capsys: pytest.Capture
     del report["post_training_bias_metrics"]  # an evaluation of before
     _evaluation(report)
     assert "bias" not in capsys.readouterr().out
+
+
+def test_the_choice_is_told_with_what_was_not_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    _choice(
+        {
+            "summary": "tuned with auc 0.8600: the best of this run",
+            "chosen": "tuned",
+            "candidates": [
+                {"name": "baseline", "value": 0.85, "verdict": "0.0100 worse than tuned"},
+                {"name": "tuned", "value": 0.86, "verdict": "the best of this run"},
+                {"name": "champion", "value": None, "verdict": "can't be compared: it needs fee"},
+            ],
+        }
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "candidates    tuned with auc 0.8600: the best of this run",
+        "              baseline 0.8500: 0.0100 worse than tuned",
+        "              champion none: can't be compared: it needs fee",
+    ]

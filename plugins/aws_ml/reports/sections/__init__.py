@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_ml.reports.section import Section
 from aws_ml.reports.sections import (
     bias,
+    candidates,
     deployment,
     feature_store,
     features,
@@ -23,6 +24,7 @@ SECTIONS: tuple[Section, ...] = (
     mitigation.SECTION,
     feature_store.SECTION,
     features.SECTION,
+    candidates.SECTION,
     model.SECTION,
     deployment.SECTION,
 )

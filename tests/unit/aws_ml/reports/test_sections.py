@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from aws_ml.reports import page
 from aws_ml.reports.histogram import Histogram
 from aws_ml.reports.section import Broken, Material, Section, Tone
-from aws_ml.reports.sections import SECTIONS, bias, feature_store, features, profile, quality
+from aws_ml.reports.sections import SECTIONS, bias, candidates, feature_store, features, profile, quality
 from aws_ml.reports.shelf import Document, Kind
 from aws_ml.run import STAGES
 from aws_ml.workflow import load_workflows
 from tests.support.run_documents import (
+    CHOICE,
     DECISION,
     DEPLOYMENT,
     DOCUMENTS,
@@ -512,3 +513,30 @@ def test_a_model_below_the_minimum_and_a_wrong_answer_are_bad() -> None:
 
 def test_the_documents_of_these_tests_are_json() -> None:
     assert json.loads(json.dumps(DOCUMENTS)) == DOCUMENTS
+
+
+def test_candidates_stand_in_the_order_of_their_values_on_one_scale() -> None:
+    """From 0.8107 to 0.9107 over 88 % of the width, so that 0.8507 lies at 6 + 0.4 * 88 = 41.2 %."""
+    view = candidates.view(material(candidates.SECTION, CHOICE))
+    assert view is not None
+    assert view.tile is not None
+    assert (view.tile.value, view.tile.tone) == ("baseline", Tone.PLAIN)
+    first, second = view.values["rows"]
+    assert (first.candidate.name, first.taken) == ("baseline", True)
+    assert (first.value, first.interval) == (41.2, (6.0, 94.0))
+    assert (second.candidate.name, second.interval) == ("champion", (6.0, 41.2))
+    html = shown(candidates.SECTION, CHOICE)
+    assert html.count("✓ chosen") == 1
+    assert html.index("the best of this run") < html.index("makes room for baseline")
+
+
+def test_a_champion_that_stays_is_pointed_out_and_one_that_cannot_be_compared_stands_last() -> None:
+    _, baseline = CHOICE["candidates"]
+    stays = candidates.view(material(candidates.SECTION, CHOICE | {"chosen": "champion"}))
+    assert stays is not None
+    assert stays.tile is not None
+    assert (stays.tile.says, stays.tile.tone) == ("the champion stays", Tone.CARE)
+    stranger = {"name": "champion", "source": "s", "verdict": "can't be compared: it needs <b>", "fault": "x"}
+    html = shown(candidates.SECTION, CHOICE | {"candidates": [stranger, baseline]})
+    assert html.index("baseline") < html.index("it needs &lt;b&gt;")
+    assert "no value" in html

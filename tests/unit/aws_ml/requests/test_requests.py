@@ -58,7 +58,7 @@ def bodies(workflow: Workflow, builder: Builder) -> list[dict[str, Any]]:
 
 
 def test_all_builders_are_found() -> None:
-    assert len(BUILDERS) == 31, sorted(BUILDERS)
+    assert len(BUILDERS) == 32, sorted(BUILDERS)
 
 
 def test_every_workflow_file_loads() -> None:
@@ -125,12 +125,10 @@ def test_inputs_and_outputs_follow_the_layout() -> None:
     read = {each["InputName"]: each["S3Input"]["S3Uri"] for each in evaluate["ProcessingInputs"]}
     assert read["test"] == f"{written['test']}/"
     assert read["transformer"] == f"{written['transformer']}/"
-    served = {
-        output["OutputName"]: output["S3Output"]["S3Uri"]
-        for output in evaluate["ProcessingOutputConfig"]["Outputs"]
-    }
+    (evaluated,) = evaluate["ProcessingOutputConfig"]["Outputs"]
+    assert evaluated["S3Output"]["S3Uri"] == f"{run}/train_tune/candidates"
     created = rendered(workflow, model.create_model(workflow))
-    assert created["PrimaryContainer"]["ModelDataUrl"] == f"{served['serving']}/model.tar.gz"
+    assert created["PrimaryContainer"]["ModelDataUrl"] == f"{run}/train_tune/serving/model.tar.gz"
 
 
 def test_hyperparameters_travel_as_texts() -> None:

@@ -20,10 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from jobs.evaluation.archive import SERVED_CODE
+from jobs.evaluation.intervals import interval, resampled
+from jobs.evaluation.metrics import calibration, confusion, metrics
 from jobs.features.plan import columns_of
 from jobs.glue.clean import clean
 from jobs.glue.rules import Spec
-from jobs.processing.evaluate import SERVED_CODE, confusion, metrics
 from tests.support.features import PROFILE, declared
 from tests.support.processing_job import ProcessingJob, read_csv, train, write_archive
 
@@ -61,10 +63,25 @@ def prepare(folder: Path, config: dict[str, Any], curated: Path) -> ProcessingJo
 
 
 def given_to(folder: Path, config: dict[str, Any], trained: ProcessingJob) -> ProcessingJob:
+    """The job with the trained model as its only candidate."""
     job = ProcessingJob(folder, config)
-    for name in ("model", "transformer", "test"):
+    for name in ("transformer", "test"):
         job.give(name, trained.output(name))
+    candidates(job, baseline=("model", trained.output("model") / "model.tar.gz"))
     return job
+
+
+def candidates(job: ProcessingJob, **files: tuple[str, Path]) -> None:
+    """Give the job candidates: name=(form, archive)."""
+    root = job.base / "input" / "candidates"
+    listed = []
+    for name, (form, file) in files.items():
+        target = root / "runs" / name / "model.tar.gz"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+        place = str(target.relative_to(root))
+        listed.append({"name": name, "form": form, "file": place, "source": f"job of {name}"})
+    (root / "candidates.json").write_text(json.dumps({"candidates": listed}))
 
 
 def evaluate(folder: Path, config: dict[str, Any], trained: ProcessingJob) -> ProcessingJob:
@@ -75,17 +92,27 @@ def evaluate(folder: Path, config: dict[str, Any], trained: ProcessingJob) -> Pr
 
 
 def test_the_model_of_the_sample_day_is_believable(evaluated: ProcessingJob):
-    report = evaluated.json("evaluation/evaluation.json")
+    report = evaluated.json("candidates/baseline/evaluation.json")
     assert 0.80 <= report["metrics"]["auc"] <= 0.90
-    assert set(report["metrics"]) == {"auc", "log_loss", "accuracy", "f1", "precision", "recall"}
+    assert set(report["metrics"]) == {
+        "auc",
+        "pr_auc",
+        "log_loss",
+        "accuracy",
+        "f1",
+        "precision",
+        "recall",
+    }
     assert sum(report["confusion"].values()) == report["rows"]
 
 
 def test_bias_in_the_predictions_is_what_awss_library_finds(evaluated: ProcessingJob, trained: ProcessingJob):
     """Of women, and of women over sixty; for the others the same code runs."""
-    told = evaluated.json("evaluation/evaluation.json")["post_training_bias_metrics"]
+    told = evaluated.json("candidates/baseline/evaluation.json")["post_training_bias_metrics"]
     rows = pq.read_table(trained.output("test")).to_pandas()
-    scores = [float(row["score"]) for row in read_csv(evaluated.output("evaluation") / "predictions.csv")]
+    scores = [
+        float(row["score"]) for row in read_csv(evaluated.output("candidates/baseline/predictions.csv"))
+    ]
     observed, predicted = rows["approved"] == 1, pd.Series(scores) >= 0.5
     women = rows["sex"] == "female"
     number = pd.Series(range(len(rows)))
@@ -106,22 +133,25 @@ def test_bias_in_the_predictions_is_what_awss_library_finds(evaluated: Processin
 
 def test_every_held_out_row_has_a_prediction(evaluated: ProcessingJob, trained: ProcessingJob):
     held_out = pq.read_table(trained.output("test"))
-    predictions = read_csv(evaluated.output("evaluation") / "predictions.csv")
+    predictions = read_csv(evaluated.output("candidates/baseline/predictions.csv"))
     assert [row["key"] for row in predictions] == held_out.column("application_id").to_pylist()
     assert [int(row["label"]) for row in predictions] == held_out.column("approved").to_pylist()
-    assert evaluated.json("evaluation/evaluation.json")["rows"] == len(predictions)
+    assert evaluated.json("candidates/baseline/evaluation.json")["rows"] == len(predictions)
     scores = [float(row["score"]) for row in predictions]
     auc = oracle.roc_auc_score([int(row["label"]) for row in predictions], scores)
-    assert evaluated.json("evaluation/evaluation.json")["metrics"]["auc"] == pytest.approx(auc, abs=1e-12)
+    assert evaluated.json("candidates/baseline/evaluation.json")["metrics"]["auc"] == pytest.approx(
+        auc, abs=1e-12
+    )
 
 
 def test_the_smoke_records_are_requests_with_their_answers(
     evaluated: ProcessingJob, loan_config: dict[str, Any]
 ):
-    records = evaluated.json("evaluation/smoke_records.json")
+    records = evaluated.json("candidates/baseline/smoke_records.json")
     assert len(records) == loan_config["deployment"]["smoke_records"]
     scores = {
-        row["key"]: float(row["score"]) for row in read_csv(evaluated.output("evaluation/predictions.csv"))
+        row["key"]: float(row["score"])
+        for row in read_csv(evaluated.output("candidates/baseline/predictions.csv"))
     }
     features = loan_config["features"]
     for record in records:
@@ -140,16 +170,16 @@ def test_the_smoke_records_say_since_when_joined_features_hold(
     times = pa.array([1_768_471_200.25 + row for row in range(rows.num_rows)])
     pq.write_table(rows.append_column("feature_time", times), file)
     assert job.run("evaluate.py").returncode == 0
-    records = job.json("evaluation/smoke_records.json")
+    records = job.json("candidates/baseline/smoke_records.json")
     assert [record["feature_time"] - 1_768_471_200 for record in records] == [0.25, 1.25, 2.25, 3.25, 4.25]
 
 
 def test_the_served_archive_answers_the_smoke_records_alike(tmp_path: Path, evaluated: ProcessingJob):
     """Unpacked elsewhere and loaded by a process that knows only the archive, as an endpoint is."""
-    with tarfile.open(evaluated.output("serving") / "model.tar.gz") as archive:
+    with tarfile.open(evaluated.output("candidates/baseline/model.tar.gz")) as archive:
         archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it since 3.11.4
         archive.extractall(tmp_path)  # noqa: S202 - made by the job under test
-    records = evaluated.json("evaluation/smoke_records.json")
+    records = evaluated.json("candidates/baseline/smoke_records.json")
     program = f"""
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("inference", {str(tmp_path / "code" / "inference.py")!r})
@@ -179,13 +209,13 @@ for body in sys.stdin:
 def test_the_archive_holds_all_it_needs_and_is_the_same_every_time(
     tmp_path: Path, loan_config: dict[str, Any], trained: ProcessingJob, evaluated: ProcessingJob
 ):
-    served = evaluated.output("serving") / "model.tar.gz"
+    served = evaluated.output("candidates/baseline/model.tar.gz")
     with tarfile.open(served) as archive:
         assert sorted(archive.getnames()) == sorted(
             ["xgboost-model", "transformer.json", "serving.json", *SERVED_CODE.values()]
         )
     again = evaluate(tmp_path, loan_config, trained)
-    assert (again.output("serving") / "model.tar.gz").read_bytes() == served.read_bytes()
+    assert (again.output("candidates/baseline/model.tar.gz")).read_bytes() == served.read_bytes()
 
 
 def test_code_that_the_archive_lacks_fails_the_evaluation(
@@ -193,7 +223,7 @@ def test_code_that_the_archive_lacks_fails_the_evaluation(
 ):
     """The job's own tree is on PYTHONPATH and must not help: the endpoint will not have it."""
     job = given_to(tmp_path, loan_config, trained)
-    program = job.code / "jobs" / "processing" / "evaluate.py"
+    program = job.code / "jobs" / "evaluation" / "archive.py"
     text = program.read_text()
     without = re.sub(r'\n    "\S*": "code/jobs/\S*",', "", text)
     assert text.count("code/jobs/") - without.count("code/jobs/") == 4
@@ -210,18 +240,21 @@ def test_code_that_the_archive_lacks_fails_the_evaluation(
             "other transformer",
             "the serving archive cannot score the test rows: ValueError: the model was trained on",
         ),
-        ("no archive", "the input 'model' holds no model.tar.gz file"),
+        ("no archive", "candidate 'baseline': the job was not given runs/baseline/model.tar.gz"),
+        ("nothing", "candidates.json names no candidate"),
     ],
 )
 def test_parts_that_do_not_belong_together_are_named(
     tmp_path: Path, loan_config: dict[str, Any], trained: ProcessingJob, broken: str, complaint: str
 ):
     job = given_to(tmp_path, loan_config, trained)
-    model = job.base / "input" / "model" / "model.tar.gz"
+    model = job.base / "input" / "candidates" / "runs" / "baseline" / "model.tar.gz"
     if broken == "no model":
         write_archive(model, {"model.bin": b"x"})
     elif broken == "no archive":
         model.unlink()
+    elif broken == "nothing":
+        candidates(job)
     else:
         fewer = {**loan_config, "features": {**loan_config["features"], "interactions": []}}
         other = ProcessingJob(tmp_path / "other", fewer)
@@ -249,6 +282,9 @@ def test_metrics_equal_scikit_learns(rows: list[tuple[int, float]], threshold: f
     assert (found["auc"] is None) == (not both)
     if both:
         assert found["auc"] == pytest.approx(oracle.roc_auc_score(labels, scores), abs=1e-12)
+    assert (found["pr_auc"] is None) == (not labels.any())
+    if labels.any():
+        assert found["pr_auc"] == pytest.approx(oracle.average_precision_score(labels, scores), abs=1e-12)
     for name, score, defined in (
         ("precision", oracle.precision_score, called.any()),
         ("recall", oracle.recall_score, labels.any()),
@@ -266,6 +302,111 @@ def test_metrics_equal_scikit_learns(rows: list[tuple[int, float]], threshold: f
 ORDER = [("true", "negative"), ("false", "positive"), ("false", "negative"), ("true", "positive")]
 
 
+def test_calibration_by_hand() -> None:
+    """Ten rows in two bins: of the five with the lowest scores one is positive, of the others four."""
+    scores = np.array([0.9, 0.1, 0.8, 0.2, 0.7, 0.3, 0.6, 0.4, 1.0, 0.0])
+    labels = np.array([1, 0, 1, 0, 1, 0, 0, 1, 1, 0])
+    assert calibration(labels, scores, 2) == [
+        {"rows": 5, "mean_score": pytest.approx(0.2), "positive_share": pytest.approx(0.2)},
+        {"rows": 5, "mean_score": pytest.approx(0.8), "positive_share": pytest.approx(0.8)},
+    ]
+    assert sum(part["rows"] for part in calibration(labels[:3], scores[:3])) == 3
+
+
+def test_an_interval_is_as_wide_as_theory_says() -> None:
+    """Accuracy 0.8 of 400 rows: standard error sqrt(0.8 * 0.2 / 400) = 0.02, so 95 % are 0.8 -+ 0.039."""
+    labels = np.ones(400, dtype=int)
+    scores = np.repeat([0.9, 0.1], [320, 80])
+    low, high = interval(resampled(labels, {"a": scores}, 0.5, "accuracy", 2000)["a"], 0.95) or (0, 0)
+    assert low == pytest.approx(0.8 - 0.0392, abs=0.004)
+    assert high == pytest.approx(0.8 + 0.0392, abs=0.004)
+
+
+def test_models_are_resampled_together() -> None:
+    """A model that is right where another is has no difference to it, in any sample."""
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 2, 100)
+    scores = generator.random(100)
+    found = resampled(
+        labels, {"a": scores, "b": scores**2}, 0.5, "auc", 50
+    )  # the same order, so the same AUC
+    assert len(found["a"]) == 50
+    assert (found["a"] == found["b"]).all()
+    assert found["a"].std() > 0
+    alone = resampled(np.ones(5, dtype=int), {"a": np.arange(5) / 5}, 0.5, "auc", 10)
+    assert interval(alone["a"], 0.9) is None  # AUC needs both classes
+
+
+def test_candidates_are_compared_on_the_same_rows(
+    tmp_path: Path, loan_config: dict[str, Any], trained: ProcessingJob, evaluated: ProcessingJob
+) -> None:
+    """A worse model, the same one as it was served, and one whose columns are gone."""
+    job = given_to(tmp_path, loan_config, trained)
+    worse = tmp_path / "worse.tar.gz"
+    train(trained.base / "output", {**PARAMETERS, "max_depth": 1}, 2, worse)
+    served = evaluated.output("candidates/baseline/model.tar.gz")
+    stranger = tmp_path / "stranger.tar.gz"
+    with tarfile.open(served) as packed:
+        files = {member.name: packed.extractfile(member).read() for member in packed}  # type: ignore[union-attr]
+    write_archive(
+        stranger, files | {"transformer.json": files["transformer.json"].replace(b"income", b"fee")}
+    )
+    candidates(
+        job,
+        worse=("model", worse),
+        baseline=("model", trained.output("model") / "model.tar.gz"),
+        champion=("archive", served),
+        stranger=("archive", stranger),
+    )
+    done = job.run("evaluate.py")
+    assert done.returncode == 0, done.stderr
+    comparison = job.json("candidates/comparison.json")
+    by_name = {each["name"]: each for each in comparison["candidates"]}
+    assert list(by_name) == ["worse", "baseline", "champion", "stranger"]
+    assert (comparison["metric"], comparison["rows"]) == ("auc", by_rows(evaluated))
+    assert by_name["champion"]["metrics"] == by_name["baseline"]["metrics"]
+    assert by_name["champion"]["against"]["baseline"] == {"value": 0.0, "interval": [0.0, 0.0]}
+    assert list(by_name["worse"]["against"]) == ["baseline", "champion"]
+    behind = by_name["worse"]["against"]["baseline"]
+    low, high = behind["interval"]
+    assert low < behind["value"] < high < 0
+    for each in ("worse", "baseline"):
+        low, high = by_name[each]["interval"]
+        assert low < by_name[each]["metrics"]["auc"] < high
+        assert by_name[each]["milliseconds"] > 0
+        assert by_name[each]["bytes"] == job.output(f"candidates/{each}/model.tar.gz").stat().st_size
+        assert by_name[each]["source"] == f"job of {each}"
+    assert "it needs" in by_name["stranger"]["fault"]
+    assert "which the test rows don't have" in by_name["stranger"]["fault"]
+    assert not job.output("candidates/stranger").exists()
+    assert job.output("candidates/champion/model.tar.gz").read_bytes() == served.read_bytes()
+    assert read_csv(job.output("candidates/champion/predictions.csv")) == read_csv(
+        job.output("candidates/baseline/predictions.csv")
+    )
+
+
+def by_rows(job: ProcessingJob) -> int:
+    return int(job.json("candidates/baseline/evaluation.json")["rows"])
+
+
+def test_facets_have_metrics_of_their_own(evaluated: ProcessingJob, trained: ProcessingJob) -> None:
+    report = evaluated.json("candidates/baseline/evaluation.json")
+    rows = pq.read_table(trained.output("test")).to_pandas()
+    scores = [float(r["score"]) for r in read_csv(evaluated.output("candidates/baseline/predictions.csv"))]
+    table = rows.assign(score=scores)
+    women, men = table[table["sex"] == "female"], table[table["sex"] != "female"]
+    found = {(e["column"], e["group"]): e for e in report["by_facet"]}
+    assert list(found) == [
+        (column, group) for column in ("sex", "age", "sex & age") for group in ("facet", "others")
+    ]
+    for group, members in (("facet", women), ("others", men)):
+        entry = found["sex", group]
+        assert (entry["rows"], entry["value_or_threshold"]) == (len(members), "female")
+        assert entry["metrics"]["auc"] == pytest.approx(
+            oracle.roc_auc_score(members["approved"], members["score"]), abs=1e-12
+        )
+
+
 @pytest.mark.skipif(not ADULT.exists(), reason=f"{ADULT} is not there: no real data to learn from")
 def test_the_census_model_reaches_what_is_known_of_it(tmp_path: Path):
     config = census_config()
@@ -279,8 +420,8 @@ def test_the_census_model_reaches_what_is_known_of_it(tmp_path: Path):
     )
     trained = prepare(tmp_path / "features", config, partition.curated_path)
     job = evaluate(tmp_path / "evaluation", config, trained)
-    assert job.json("evaluation/evaluation.json")["metrics"]["auc"] >= 0.90
-    assert read_csv(job.output("evaluation") / "predictions.csv")[0]["key"].startswith("adult.csv:")
+    assert job.json("candidates/baseline/evaluation.json")["metrics"]["auc"] >= 0.90
+    assert read_csv(job.output("candidates/baseline/predictions.csv"))[0]["key"].startswith("adult.csv:")
 
 
 def census_config() -> dict[str, Any]:
@@ -310,6 +451,12 @@ def census_config() -> dict[str, Any]:
             "group": None,
         },
         "profile": PROFILE,
-        "evaluation": {"metric": "auc", "minimum": 0.9, "threshold": 0.5},
+        "evaluation": {
+            "metric": "auc",
+            "minimum": 0.9,
+            "threshold": 0.5,
+            "confidence": 0.9,
+            "resamples": 50,
+        },
         "deployment": {"endpoint": "census-income", "smoke_records": 5},
     }

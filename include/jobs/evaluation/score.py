@@ -1,14 +1,16 @@
 """Answer requests from a file as the endpoint would: `score.py <unpacked archive> <requests> <answers>`.
 
-Both files hold one JSON document a line. The program imports nothing of the project but the archive's own
-code/inference.py; run it with `python -I`, so that nothing else is on the path either. What the archive
-lacks, it lacks here too, before it is deployed.
+Both files hold one JSON document a line; an answer is ``{"seconds": <how long it took>, "answer": <text>}``.
+The program imports nothing of the project but the archive's own code/inference.py; run it with `python -I`,
+so that nothing else is on the path either. What the archive lacks, it lacks here too, before it is deployed.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -19,8 +21,10 @@ def score(archive: Path, requests: Path, answers: Path) -> None:
     model = served.model_fn(str(archive))
     with requests.open(encoding="utf-8") as lines, answers.open("w", encoding="utf-8") as out:
         for line in lines:
+            began = time.perf_counter()
             predictions = served.predict_fn(served.input_fn(line, "application/json"), model)
-            out.write(served.output_fn(predictions, "application/json") + "\n")
+            answer = served.output_fn(predictions, "application/json")
+            out.write(json.dumps({"seconds": time.perf_counter() - began, "answer": answer}) + "\n")
 
 
 def _module(path: Path) -> ModuleType:
