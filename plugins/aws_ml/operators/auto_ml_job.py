@@ -41,9 +41,8 @@ class AutoMLJobOperator(SageMakerJob, SageMakerAutoMLOperator):
     def __init__(
         self, *, config: dict[str, Any], poll_seconds: float = 30, deferrable: bool = True, **kwargs: Any
     ) -> None:
-        SageMakerBaseOperator.__init__(
-            self, config=config, **kwargs
-        )  # the provider's wants version 1's parts
+        # Not the AutoML operator's: it wants the parts of version 1's body, one by one.
+        SageMakerBaseOperator.__init__(self, config=config, **kwargs)
         self.deferrable = deferrable
         self.poll_seconds = poll_seconds
 

@@ -207,7 +207,7 @@ def _for_networks(names: Names) -> Any:
 
     numeric = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True),
-        QuantileTransformer(n_quantiles=200, output_distribution="normal", random_state=SEED),
+        QuantileTransformer(n_quantiles=100, output_distribution="normal", random_state=SEED),
     )
     return _preprocessor(names, numeric, _one_hot())
 
