@@ -314,6 +314,103 @@ def test_the_quick_way_takes_what_is_plainly_right(store: Store) -> None:
     assert store.online() == {"event_time": MIDDLE, "income": "1.5", "City": "Köln"}
 
 
+def sent_as(text: str) -> Sent:
+    return Sent({}, [], text.encode())
+
+
+def batch_of(*records: list[dict[str, Any]], **how: Any) -> str:
+    return json.dumps({"Entries": [{"FeatureGroupName": "g", "Record": each} for each in records]}, **how)
+
+
+def alike(store: Store, text: str) -> list[tuple[Any, ...]] | None:
+    """What the pattern makes of a batch."""
+    schema = Keeper.of(store.context).schema("g")
+    assert schema is not None
+    return schema.read_alike(text)
+
+
+@pytest.mark.parametrize("how", [{}, {"separators": (",", ":")}, {"ensure_ascii": False}])
+def test_batches_that_come_alike_are_read_by_a_pattern(store: Store, how: dict[str, Any]) -> None:
+    """From the third whole record on that has its features in the same order; gaps and numbers are free."""
+    whole = record(City="Ulm", income="+1.5e-7", customer_id="1", event_time=MIDDLE)
+    text = batch_of(whole, record(City="", customer_id=2, event_time=LATE), **how)
+    for expected in (None, None):
+        assert alike(store, text) is expected
+        assert quick.batch_write_record(store.context, sent_as(text)) is not None
+    rows = alike(store, text)
+    assert rows is not None
+    seven = 1768460400.0  # date -u -d 2026-01-15T07:00:00Z +%s
+    assert rows == [
+        ("1", seven, f'["1","{MIDDLE}","+1.5e-7","Ulm"]'),
+        ("2", seven + 3600, f'["2","{LATE}",null,""]'),
+    ]
+    assert quick.batch_write_record(store.context, sent_as(text)) is not None
+    assert store.bodies("g") == [row[2] for row in rows] * 3
+    for other in (
+        batch_of(whole[::-1], **how),
+        batch_of(*[whole] * 26, **how),
+        batch_of(record(City='"', customer_id=1, event_time=MIDDLE), **how),
+        batch_of(record(income="1e999", customer_id=1, event_time=MIDDLE), **how),
+        batch_of(record(customer_id="", event_time=MIDDLE), **how),
+        batch_of(record(customer_id=1, event_time="2026-02-30T00:00:00Z"), **how),
+        batch_of(record(City="x" * 2**17, customer_id=1, event_time=MIDDLE), **how),
+        batch_of(record(customer_id="1" * 2**10, event_time=MIDDLE), **how),
+        batch_of(record(customer_id=1), **how),
+        batch_of(**how),
+        text.replace('"g"', '"h"'),
+        text.replace('"}]', '"},]'),
+        text.replace('[{"FeatureName', '[,{"FeatureName'),
+        text.replace('},{"FeatureName', '}{"FeatureName').replace('}, {"FeatureName', '} {"FeatureName'),
+        text.replace('},{"FeatureGroup', '}{"FeatureGroup').replace('}, {"FeatureGroup', '} {"FeatureGroup'),
+        "[" + text,
+        text + " ",
+        text.replace("Ulm", "U\tlm"),
+    ):
+        assert other != text
+        assert alike(store, other) is None
+
+
+@pytest.fixture(scope="module")
+def taught(shared: Store) -> Store:
+    whole = record(customer_id=1, event_time=MIDDLE, income=1.5, City="Ulm")
+    for _ in range(2):
+        assert quick.batch_write_record(shared.context, sent_as(batch_of(whole)))
+    return shared
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    compact=st.booleans(),
+    at=st.floats(0, 1, exclude_max=True),
+    length=st.integers(0, 3),
+    put=st.one_of(
+        st.text(max_size=2),
+        st.sampled_from(["{", "}", "]", "[", ",", ":", '"', "\\", "\\u0061", "null", "},{", '"},', " ", "1"]),
+    ),
+)
+@example(compact=False, at=0, length=0, put=" ")
+def test_the_pattern_takes_no_json_otherwise_than_it_is(
+    taught: Store, compact: bool, at: float, length: int, put: str
+) -> None:
+    """A batch with some characters changed: the pattern reads what JSON reads, or nothing."""
+    whole = record(customer_id=1, event_time=MIDDLE, income=1.5, City="Ulm")
+    gap = record(customer_id=2, event_time=LATE, City="x")
+    text = batch_of(whole, gap, separators=(",", ":") if compact else None)
+    place = int(at * len(text))
+    text = text[:place] + put + text[place + length :]
+    rows = alike(taught, text)
+    if rows is None:
+        return
+    schema = Keeper.of(taught.context).schema("g")
+    assert schema is not None
+    entries = json.loads(text)["Entries"]
+    assert all(entry.keys() == {"FeatureGroupName", "Record"} for entry in entries)
+    assert all(
+        each.keys() == {"FeatureName", "ValueAsString"} for entry in entries for each in entry["Record"]
+    )
+    assert rows == [schema.read(entry["Record"]) for entry in entries]
+
+
 @settings(max_examples=300, deadline=None)
 @given(made=st.lists(PAIRS, max_size=5), group=st.sampled_from(["g", "lists"]))
 @example(made=record(City="\n"), group="g")

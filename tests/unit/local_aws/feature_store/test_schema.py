@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -220,6 +221,16 @@ def test_sizes_are_bytes(letter: str, size: int) -> None:
     rest = 350 * 1024 - len("1") - len(NOON)
     of.read(record(id="1", at=NOON, text=letter * (rest // size)))
     assert "at most 358400 are allowed" in refusal(of, text=letter * (rest // size + 1))
+
+
+def test_records_that_come_alike_are_not_longer_either() -> None:
+    """The pattern leaves what is empty, or comes near a limit, to those who count."""
+    of = schema()
+    of.learn([record(id="1", at=NOON)] * 2)
+    for text, is_read in (("é", True), ("a" * 512, True), ("", False), ("a" * 2049, False)):
+        entries = [{"FeatureGroupName": "g", "Record": record(id=text, at=NOON)}]
+        rows = of.read_alike(json.dumps({"Entries": entries}, ensure_ascii=False))
+        assert rows == ([(text, NOON_SECONDS, f'["{text}","{NOON}"]')] if is_read else None)
 
 
 def test_an_identifier_to_delete_is_checked_too() -> None:

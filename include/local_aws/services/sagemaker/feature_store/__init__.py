@@ -4,6 +4,7 @@
     metadata   what people say of single features
     record     the runtime: PutRecord, GetRecord and their like
     quick      the same calls, read without the model where nothing is in doubt
+    alike      batches that come as the last ones did, read by one pattern
     schema     what a record of a group must look like
     offline    from the buffer to S3 and the Glue catalog
     keeper     the thread that does what calls do not wait for

@@ -21,6 +21,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from local_aws.services.sagemaker.feature_store.alike import PLAINLY, Alike
 from local_aws.state.records import Body
 from local_aws.wire.errors import AwsError
 
@@ -33,8 +34,9 @@ _UNIT_SECONDS = {"Seconds": 1, "Minutes": 60, "Hours": 3600, "Days": 86400, "Wee
 _INTEGRAL = re.compile(r"[+-]?[0-9]+")
 _FRACTIONAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # Many values at once, joined by commas; what these two do not take is looked at one by one.
-_MANY_INTEGRAL = re.compile(r"[+-]?[0-9]{1,18}(?:,[+-]?[0-9]{1,18})*")
-_MANY_FRACTIONAL = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]+)?(?:,[+-]?[0-9]{1,300}(?:\.[0-9]+)?)*")
+_MANY_INTEGRAL, _MANY_FRACTIONAL = (
+    re.compile(f"{PLAINLY[kind]}(?:,{PLAINLY[kind]})*+") for kind in ("Integral", "Fractional")
+)
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -100,12 +102,11 @@ class Schema:
         time_kind = self.features[self.time_position].kind
         self.seconds: Callable[[str], float | None] = iso_seconds if time_kind == "String" else unix_seconds
         self.has_collections = any(feature.collection for feature in self.features)
-        self._numbers = [
-            (pattern, [number for number, each in enumerate(self.features) if each.kind == kind])
-            for kind, pattern in (("Integral", _MANY_INTEGRAL), ("Fractional", _MANY_FRACTIONAL))
-        ]
         self._whole = _getter(self.features, "Integral")
         self._fractional = _getter(self.features, "Fractional")
+        always = (self.id_name, self.time_name)
+        scalars = [(each.name, each.kind, each.name in always) for each in self.features]
+        self._alike = None if self.has_collections else Alike(self.name, scalars)
 
     def read(self, record: Sequence[Mapping[str, Any]]) -> Row:
         """The record's row. Raises ValidationError with a sentence."""
@@ -127,12 +128,34 @@ class Schema:
             self._check(values)
         return Row(identifier, self.time_of(moment), _encode(values))
 
-    def read_all(self, records: Sequence[Sequence[Mapping[str, Any]]]) -> list[Row]:
-        """The rows of many records. Raises ValidationError as ``read`` does for the first that does not fit.
+    def read_alike(self, text: str) -> list[Row] | None:
+        """The rows of a whole batch; ``None`` where that takes more than a look.
 
-        What is the same for each is looked at once for all of them: that is four times faster.
+        Args:
+            text: the body of BatchWriteRecord.
         """
-        return self._plainly_fit(records) or [self.read(record) for record in records]
+        columns = self._alike.columns(text) if self._alike else None
+        if columns is None:
+            return None
+        identifiers: Any = columns[self.id_position]
+        moments: Any = columns[self.time_position]
+        seconds = [found for found in map(self.seconds, moments) if found is not None]
+        if len(seconds) != len(moments) or not all(identifiers):
+            return None
+        if any(None in column for column in columns):
+            bodies = [_encode(values) for values in zip(*columns, strict=True)]
+        else:
+            table: Any = zip(*columns, strict=True)
+            bodies = ['["' + '","'.join(values) + '"]' for values in table]
+        # UTF-8 has four bytes a character at most.
+        if max(map(len, bodies)) * 4 > LARGEST_RECORD or max(map(len, identifiers)) * 4 > LARGEST_IDENTIFIER:
+            return None
+        return list(map(Row, identifiers, seconds, bodies))
+
+    def learn(self, records: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+        """Look how records come that were read, so that ``read_alike`` takes the next ones."""
+        if self._alike:
+            self._alike.learn(records)
 
     def time_of(self, text: str) -> float:
         """An event time in seconds since 1970. Raises ValidationError."""
@@ -173,57 +196,11 @@ class Schema:
         ttl = own or self.ttl
         return time + ttl["Value"] * _UNIT_SECONDS[ttl["Unit"]] if ttl else None
 
-    def _plainly_fit(self, records: Sequence[Sequence[Mapping[str, Any]]]) -> list[Row] | None:
-        """The rows, if every value is plainly right; ``None`` says look at them one by one."""
-        if self.has_collections:
-            return None
-        try:
-            table = [self._ordered(record) for record in records]
-            texts = [value for values in table for value in values if value is not None]
-            joined = "".join(texts)
-        except (KeyError, ValueError, TypeError):  # no text, a feature twice, a list where a text belongs
-            return None
-        columns: Sequence[Sequence[Any]] = list(zip(*table, strict=True))
-        identifiers, moments = columns[self.id_position], columns[self.time_position]
-        plain = (
-            # What JSON writes as it is; it has four bytes a character at most.
-            joined.isprintable()
-            and '"' not in joined
-            and "\\" not in joined
-            and len(joined) * 4 <= LARGEST_RECORD
-            and all(identifiers)
-            and all(moments)
-            and max(map(len, identifiers)) * 4 <= LARGEST_IDENTIFIER
-            and all(_all_are(pattern, columns, places) for pattern, places in self._numbers)
-        )
-        seconds = [found for found in map(self.seconds, moments) if found is not None] if plain else []
-        if len(seconds) != len(table):
-            return None
-        if len(texts) == len(table) * len(self.names):
-            bodies = ['["' + '","'.join(values) + '"]' for values in table]
-        else:
-            bodies = list(map(_encode, table))
-        return list(map(Row, identifiers, seconds, bodies))
-
-    def _ordered(self, record: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """A record's texts in the order of the definitions. Raises KeyError, ValueError, TypeError."""
-        values = [each["ValueAsString"] for each in record]
-        if sum(map(len, record)) != 2 * len(record) or None in values:
-            raise ValueError("there is a null, or a value beside the text")
-        names = [each["FeatureName"] for each in record]
-        if names == self.names:
-            return values
-        given = dict(zip(names, values, strict=True))
-        ordered = list(map(given.get, self.names))
-        if len(given) != len(record) or len(ordered) - ordered.count(None) != len(given):
-            raise ValueError("a feature is unknown, or there twice")
-        return ordered
-
     def _quickly_fits(self, values: Sequence[Any]) -> bool:
         """Whether all numbers are plainly numbers and nothing is long; False says look closer."""
         try:
             for pattern, chosen in ((_MANY_INTEGRAL, self._whole), (_MANY_FRACTIONAL, self._fractional)):
-                if not _all_are(pattern, [chosen(values)], [0]):
+                if not _all_are(pattern, [value for value in chosen(values) if value is not None]):
                     return False
             size = len("".join([value for value in values if value is not None]).encode())
         except (TypeError, UnicodeEncodeError):  # a list, or what is no text at all
@@ -282,9 +259,8 @@ class Schema:
         return invalid(f"Feature {twice} stands in the record twice.")
 
 
-def _all_are(pattern: re.Pattern[str], columns: Sequence[Sequence[Any]], places: Sequence[int]) -> bool:
-    """Whether all texts in some columns are plainly numbers."""
-    texts = [value for place in places for value in columns[place] if value is not None]
+def _all_are(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+    """Whether all texts are plainly numbers."""
     joined = ",".join(texts)
     # A comma of a value's own would make two of it.
     return not texts or (joined.count(",") < len(texts) and bool(pattern.fullmatch(joined)))
