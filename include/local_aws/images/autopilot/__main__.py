@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local_aws.images.autopilot import candidate, explain, metrics, notebooks, table, target
+from local_aws.images.autopilot import algorithms, candidate, explain, metrics, notebooks, table, target
 from local_aws.images.autopilot.algorithms import (
     TITLES,
     TRIALS,
@@ -97,6 +97,7 @@ class Job:
     def run(self) -> None:
         """The whole job. Raises Unusable."""
         with self.crew.on_duty():
+            algorithms.preload()
             self._say("AnalyzingData")
             frame, data, mode, objective = self._analyze()
             self._say("FeatureEngineering" if mode == HYPERPARAMETER_TUNING else "PreTraining")

@@ -9,6 +9,7 @@ therefore a little too good. Candidates are compared fairly by it, for all that 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,10 @@ ROUNDS = 2000  # of boosting at most; early stopping ends it
 PATIENCE = 40  # rounds without a better value
 MOST_CATEGORIES = 30  # of a column that get a column of their own
 MOST_WORDS = 200  # of a text column
+_MODULES = (
+    "compose", "ensemble", "feature_extraction.text", "impute", "linear_model", "metrics", "model_selection",
+    "neural_network", "pipeline", "preprocessing",
+)  # fmt: skip
 
 TITLES = {
     "extra-trees": "ExtraTrees",
@@ -110,6 +115,12 @@ class Fitted:
             whole: Array = shares / shares.sum(axis=1, keepdims=True)
             return whole
         return np.asarray(self.estimator.predict(made), dtype="float64").reshape(-1)
+
+
+def preload() -> None:
+    """Import the libraries, so that processes forked from this one need not, each for itself."""
+    for name in ("joblib", "scipy.optimize", "xgboost", *(f"sklearn.{module}" for module in _MODULES)):
+        importlib.import_module(name)
 
 
 def allowed(mode: str, asked: Sequence[str]) -> list[str]:

@@ -86,9 +86,9 @@ def borrow_member(directory: Path, name: str, lender: Path) -> None:
 
 
 def archive(directory: Path, target: Path) -> None:
-    """model.tar.gz of a directory, whole or not at all."""
+    """model.tar.gz of a directory, whole or not at all: what lies at the target goes to S3 at any time."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
+    partial = directory.with_suffix(".partial")
     with tarfile.open(partial, "w:gz", compresslevel=1) as tar:  # members are compressed already
         for path in sorted(directory.iterdir()):
             tar.add(path, path.name)
