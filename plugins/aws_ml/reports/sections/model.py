@@ -7,6 +7,7 @@ from aws_ml.reports.section import Count, Material, Number, Part, Section, Share
 SHARES = {"auc", "accuracy", "f1", "precision", "recall", "pr_auc", "balanced_accuracy"}  # from 0 to 1
 TITLES = {
     "auc": "AUC",
+    "pr_auc": "PR AUC",
     "log_loss": "Log loss",
     "accuracy": "Accuracy",
     "f1": "F1",

@@ -527,6 +527,7 @@ def test_candidates_stand_in_the_order_of_their_values_on_one_scale() -> None:
     assert (second.candidate.name, second.interval) == ("champion", (6.0, 41.2))
     html = shown(candidates.SECTION, CHOICE)
     assert html.count("✓ chosen") == 1
+    assert "with its 95 % interval" in html
     assert html.index("the best of this run") < html.index("makes room for baseline")
 
 
