@@ -4,22 +4,24 @@
 and the champion (the newest approved version in the model registry, of this day or an earlier one), is
 assembled as it would be served and scores the same held-out rows with that very archive. The workflow's rule
 chooses one. If it is good enough it is registered as a version of the workflow's model package group; a
-champion that stays is registered already.
+champion that stays is registered already. Beside that it says which columns the chosen model's scores come
+from.
 
 **Reads.** `features.json`, `train/`, `validation/`, `test/`, `transformer/` below
 `<workflow>/runs/<day>/prepare_transform/`; the model registry
 
 **Writes.** Below `<workflow>/runs/<day>/train_tune/`: `model/`, `candidates/` (`comparison.json`, and of each
 candidate archive, metrics and predictions), `choice.json` (which one, and why), and of the chosen one
-`evaluation/` (metrics, predictions, records for the smoke test) and `serving/model.tar.gz`. Below
-`<workflow>/models/<SHA-256>/`: the same, for good. A version in the registry. Asset `<workflow>.model`.
+`evaluation/` (metrics, predictions, records for the smoke test), `serving/model.tar.gz` and `explanations/`
+(SHAP values and partial dependence, as Clarify's `analysis.json`). Below `<workflow>/models/<SHA-256>/`: the
+first two, for good. A version in the registry. Asset `<workflow>.model`.
 
 **Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
 
 **When it fails.** `check_features`: `prepare_transform` of that day did not end well; run it first.
-`train_model`, `evaluate_candidates`: the message is the job's own; its log is linked from the task.
-`choose_model`: no candidate has a value of the metric that decides. `check_quality`: the chosen model is
-worse than the minimum in the workflow file; the message has both numbers.
+`train_model`, `evaluate_candidates`, `explain_model`: the message is the job's own; its log is linked from
+the task. `choose_model`: no candidate has a value of the metric that decides. `check_quality`: the chosen
+model is worse than the minimum in the workflow file; the message has both numbers.
 """
 
 from airflow.sdk import DAG
@@ -64,6 +66,9 @@ def train_tune(workflow: Workflow) -> DAG:
             run_key=RUN_KEY,
             margin=workflow.choice.margin,
         )
+        explain_model = ProcessingJobOperator(
+            task_id="explain_model", config=processing_job.explain(workflow)
+        )
         check_quality = CheckQualityOperator(
             task_id="check_quality",
             bucket=BUCKET,
@@ -83,6 +88,7 @@ def train_tune(workflow: Workflow) -> DAG:
         check_features >> train_model >> list_candidates
         [publish_code, list_candidates] >> evaluate_candidates
         evaluate_candidates >> choose_model >> check_quality >> register_model
+        choose_model >> explain_model
     return dag
 
 

@@ -1,7 +1,8 @@
-"""The pre-training bias metrics that Amazon SageMaker Clarify computes: names and ranges.
+"""The bias metrics that Amazon SageMaker Clarify computes before and after training: names and ranges.
 
-Source: "Pre-training Bias Metrics" in the SageMaker developer guide
-(https://docs.aws.amazon.com/sagemaker/latest/dg/clarify-measure-data-bias.html), for two label values.
+Source: "Pre-training Bias Metrics" and "Post-training Data and Model Bias Metrics" in the SageMaker developer
+guide (https://docs.aws.amazon.com/sagemaker/latest/dg/clarify-measure-data-bias.html and
+clarify-measure-post-training-bias.html), for two label values.
 """
 
 from __future__ import annotations
@@ -43,6 +44,83 @@ PRE_TRAINING = {
             -1,
             1,
             "above 0: within the groups, the facet has more of the rejected than of the accepted",
+        ),
+    ]
+}
+
+POST_TRAINING = {
+    metric.name: metric
+    for metric in [
+        BiasMetric(
+            "AD", "Accuracy Difference", -1, 1, "above 0: predictions are right more often for the rest"
+        ),
+        BiasMetric(
+            "CDDPL",
+            "Conditional Demographic Disparity in Predicted Labels",
+            -1,
+            1,
+            "above 0: within the groups, the facet is predicted more rejections than acceptances",
+        ),
+        BiasMetric(
+            "DAR",
+            "Difference in Acceptance Rates",
+            -1,
+            1,
+            "above 0: a predicted acceptance is right more often for the rest",
+        ),
+        BiasMetric(
+            "DCA",
+            "Difference in Conditional Acceptance",
+            -math.inf,
+            math.inf,
+            "above 0: the rest is accepted less often, against what was observed, than the facet",
+        ),
+        BiasMetric(
+            "DCR",
+            "Difference in Conditional Rejection",
+            -math.inf,
+            math.inf,
+            "above 0: the facet is rejected less often, against what was observed, than the rest",
+        ),
+        BiasMetric("DI", "Disparate Impact", 0, math.inf, "1: both groups are accepted equally often"),
+        BiasMetric(
+            "DPPL",
+            "Difference in Positive Proportions in Predicted Labels",
+            -1,
+            1,
+            "above 0: the rest is accepted more often than the facet",
+        ),
+        BiasMetric(
+            "DRR",
+            "Difference in Rejection Rates",
+            -1,
+            1,
+            "above 0: a predicted rejection is right more often for the facet",
+        ),
+        BiasMetric(
+            "FT", "Flip Test", -1, 1, "below 0: the facet is rejected where its like in the rest is accepted"
+        ),
+        BiasMetric("GE", "Generalized Entropy", 0, math.inf, "0: all rows benefit alike; it knows no facet"),
+        BiasMetric(
+            "RD",
+            "Recall Difference",
+            -1,
+            1,
+            "above 0: who deserves acceptance gets it more often among the rest",
+        ),
+        BiasMetric(
+            "SD",
+            "Specificity Difference",
+            -1,
+            1,
+            "above 0: who deserves rejection gets it more often among the facet",
+        ),
+        BiasMetric(
+            "TE",
+            "Treatment Equality",
+            -math.inf,
+            math.inf,
+            "above 0: the facet has more wrong rejections to a wrong acceptance than the rest",
         ),
     ]
 }

@@ -445,6 +445,16 @@ class Paths:
         return f"{self.evaluation}smoke_records.json"
 
     @property
+    def explanations(self) -> str:
+        """The prefix of what explains the model: the files that Clarify would write."""
+        return f"{self.stage('train_tune')}explanations/"
+
+    @property
+    def explained_analysis(self) -> str:
+        """SHAP values, partial dependence, and bias after training, laid out as by Clarify. JSON."""
+        return f"{self.explanations}analysis.json"
+
+    @property
     def serving(self) -> str:
         """The prefix of the archive that is served."""
         return f"{self.stage('train_tune')}serving/"

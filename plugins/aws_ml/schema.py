@@ -545,6 +545,24 @@ class Choice(Part):
     margin: Annotated[float, Field(ge=0, le=1)]  # by how much the metric must be better than the champion's
 
 
+class PartialDependence(Part):
+    """How the mean score follows one column; the names are Clarify's."""
+
+    # Buckets between a column's least and greatest value.
+    grid_resolution: Annotated[int, Field(ge=2, le=100)]
+    top_k_features: Annotated[int, Field(ge=1, le=50)]  # of so many columns, those that matter most
+
+
+class Explainability(Part):
+    """How the model's scores are explained; the names are Clarify's."""
+
+    agg_method: Literal["mean_abs", "median", "mean_sq"]
+    save_local_shap_values: bool
+    most_rows: Positive
+    seed: Annotated[int, Field(ge=0)]  # of the rows that are drawn
+    pdp: PartialDependence
+
+
 class Deployment(Part):
     """Where the model is served."""
 
@@ -601,6 +619,7 @@ class Workflow(Part):
     automl: Automl
     evaluation: Evaluation
     choice: Choice
+    explainability: Explainability
     deployment: Deployment
     retries: Retries
     polling: Polling

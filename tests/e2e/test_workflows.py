@@ -224,6 +224,11 @@ class TestLoanApproval:
     def test_the_model_is_as_good_as_it_can_believably_be(self, loan: Run, loan_bucket: Bucket) -> None:
         evaluation = loan_bucket.json(f"runs/{DAY}/train_tune/evaluation/evaluation.json")
         assert 0.78 < evaluation["metrics"]["auc"] < 0.95
+        analysis = loan_bucket.json(f"runs/{DAY}/train_tune/explanations/analysis.json")
+        assert analysis["post_training_bias_metrics"] == evaluation["post_training_bias_metrics"]
+        matters = analysis["explanations"]["tree_shap"]["approved"]["global_shap_values"]
+        assert "sex" not in matters  # it is measured for bias and never learned from
+        assert {curve["feature_name"] for curve in analysis["explanations"]["pdp"]} < set(matters)
         assert loan_bucket.keys(f"runs/{DAY}/train_tune/serving/model.tar.gz")
 
     def test_the_endpoint_answers_what_was_evaluated(

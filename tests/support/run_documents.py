@@ -278,6 +278,57 @@ EVALUATION: dict[str, Any] = {
     "positives": 5,
     "threshold": 0.5,
 }
+EXPLANATIONS: dict[str, Any] = {
+    "version": "1.0",
+    "post_training_bias_metrics": {
+        "label": "approved",
+        "facets": {
+            "sex": [
+                {
+                    "value_or_threshold": "female",
+                    "metrics": [
+                        {"name": "DI", "description": "Disparate Impact (DI)", "value": 0.86},
+                        {"name": "DCA", "description": "(DCA)", "value": "Infinity"},
+                        {
+                            "name": "FT",
+                            "description": "Flip Test (FT)",
+                            "value": None,
+                            "error": "no distance",
+                        },
+                    ],
+                }
+            ]
+        },
+        "label_value_or_threshold": "1",
+    },
+    "explanations": {
+        "tree_shap": {
+            "approved": {
+                "global_shap_values": {"age": 0.125, "income": 0.5, "region": 0.25},
+                "expected_value": 0.4,
+            }
+        },
+        "pdp": [
+            {
+                "feature_name": "income",
+                "data_type": "numerical",
+                "feature_values": [1000.0, 2000.0, 4000.0],
+                "model_predictions": [[0.25, 0.5, 0.75]],
+                "data_distribution": [0.25, 0.5, 0.25],
+                "label_headers": ["approved"],
+            },
+            {
+                "feature_name": "region",
+                "data_type": "categorical",
+                "feature_values": ["north", "south"],
+                "model_predictions": [[0.5, 0.625]],
+                "data_distribution": [0.5, 0.5],
+                "label_headers": ["approved"],
+            },
+            {"feature_name": "age", "error": "the feature has no value in any row"},
+        ],
+    },
+}
 DEPLOYMENT: dict[str, Any] = {
     "endpoint": "loan-approval",
     "endpoint_config": "loan-approval-config",
@@ -354,5 +405,6 @@ DOCUMENTS: dict[str, Any] = {
     "prepare_transform/features.json": FEATURES,
     "train_tune/choice.json": CHOICE,
     "train_tune/evaluation/evaluation.json": EVALUATION,
+    "train_tune/explanations/analysis.json": EXPLANATIONS,
     "deploy_manage/deployment.json": DEPLOYMENT,
 }

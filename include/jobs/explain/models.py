@@ -28,30 +28,33 @@ def booster(model: Any, rows: Matrix, rounds: int | None = None) -> Explained:
     """
     import xgboost  # only AWS's XGBoost image has it
 
-    part = model if rounds is None else model[:rounds]
-    document = json.loads(bytes(part.save_raw("json")))
-    trees = _trees_of_xgboost(document)
-    if trees is not None:
-        # The base score is in the model in many forms; the library's own answer for one row has it.
-        one = part.predict(xgboost.DMatrix(rows[:1]), pred_contribs=True)
-        bias = np.asarray(one, dtype=np.float64).reshape(-1, rows.shape[1] + 1)[:, -1]
-        try:
-            return Explained(explain(trees, rows, outputs=len(bias)).values, bias)
-        except TooDeep:
-            pass
-    found = np.asarray(part.predict(xgboost.DMatrix(rows), pred_contribs=True), dtype=np.float64)
-    found = found.reshape(len(rows), -1, rows.shape[1] + 1).transpose(1, 0, 2)
-    return Explained(found[:, :, :-1], found[:, 0, -1])
+    def own(some: Matrix) -> Explained:
+        data, trees = xgboost.DMatrix(some), (0, rounds or 0)
+        told = np.asarray(model.predict(data, pred_contribs=True, iteration_range=trees), dtype=np.float64)
+        told = told.reshape(len(some), -1, some.shape[1] + 1).transpose(1, 0, 2)
+        return Explained(told[:, :, :-1], told[:, 0, -1])
+
+    trees = _trees_of_xgboost(json.loads(bytes(model.save_raw("json"))), rounds)
+    if trees is None:
+        return own(rows)
+    # The base score is in the model in many forms; the library's own answer for one row has it.
+    expected = own(rows[:1]).expected
+    try:
+        return Explained(explain(trees, rows, outputs=len(expected)).values, expected)
+    except TooDeep:
+        return own(rows)
 
 
-def _trees_of_xgboost(document: Mapping[str, Any]) -> list[Tree] | None:
+def _trees_of_xgboost(document: Mapping[str, Any], rounds: int | None = None) -> list[Tree] | None:
     """The trees of a model in JSON; None where they are not of the kind that tables are for."""
     boosting = document["learner"]["gradient_booster"]
     if boosting["name"] != "gbtree":
         return None
     model = boosting["model"]
-    trees = []
+    trees: list[Tree] = []
     for tree, output in zip(model["trees"], model["tree_info"], strict=True):
+        if rounds is not None and len(trees) == model["iteration_indptr"][rounds]:
+            break
         by_category = any(tree["split_type"])
         several_outputs = int(tree["tree_param"].get("size_leaf_vector", 1)) > 1
         if by_category or several_outputs:

@@ -137,6 +137,17 @@ class FeatureTransformer:
         return made
 
     @property
+    def origins(self) -> list[tuple[str, ...]]:
+        """Of each of `outputs` the raw columns that it was made of."""
+        features: list[Numeric | Categorical] = [*self.numeric, *self.categorical]
+        made = {name: each.source.columns for each in features for name in each.outputs}
+        factors = {each.name: each.source.columns for each in self.numeric}
+        for pair in self.products:
+            both = [column for name in pair for column in factors[name]]
+            made["*".join(pair)] = tuple(dict.fromkeys(both))
+        return [made[name] for name in self.outputs]
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what was learned: two transformers with one digest do the same."""
         return hashlib.sha256(_canonical(self._content()).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Processing jobs that run this project's scripts: features and evaluation."""
+"""Processing jobs that run this project's scripts: features, evaluation and explanations."""
 
 from __future__ import annotations
 
@@ -121,6 +121,28 @@ def evaluate(
     (candidates,) = (each for each in request["ProcessingInputs"] if each["InputName"] == "candidates")
     candidates["S3Input"]["S3DataType"] = "ManifestFile"
     return request
+
+
+def explain(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: says through which columns the served model decides.
+
+    :param code: the S3 prefix under which the jobs were published, with a slash at its end
+    """
+    paths = workflow.paths
+    return script_job(
+        workflow,
+        stage="train_tune",
+        step="explain",
+        script="explain.py",
+        image=run.image("xgboost", workflow.training.image_version),  # the one that can read the model
+        code=code,
+        inputs={
+            "serving": paths.uri(paths.serving),
+            "test": paths.uri(paths.split("test")),
+            "evaluation": paths.uri(paths.evaluation),
+        },
+        outputs={"explanations": paths.uri(paths.explanations)},
+    )
 
 
 def script_job(

@@ -7,6 +7,7 @@ from aws_ml.reports.sections import (
     bias,
     candidates,
     deployment,
+    explanations,
     feature_store,
     features,
     mitigation,
@@ -26,5 +27,6 @@ SECTIONS: tuple[Section, ...] = (
     features.SECTION,
     candidates.SECTION,
     model.SECTION,
+    explanations.SECTION,
     deployment.SECTION,
 )

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from aws_ml.reports import page
 from aws_ml.reports.histogram import Histogram
 from aws_ml.reports.section import Broken, Material, Section, Tone
-from aws_ml.reports.sections import SECTIONS, bias, candidates, feature_store, features, profile, quality
+from aws_ml.reports.sections import (
+    SECTIONS,
+    bias,
+    candidates,
+    explanations,
+    feature_store,
+    features,
+    profile,
+    quality,
+)
 from aws_ml.reports.shelf import Document, Kind
 from aws_ml.run import STAGES
 from aws_ml.workflow import load_workflows
@@ -23,6 +32,7 @@ from tests.support.run_documents import (
     DEPLOYMENT,
     DOCUMENTS,
     EVALUATION,
+    EXPLANATIONS,
     FEATURE_GROUP,
     FEATURES,
     FIRST_LAYOUT,
@@ -541,3 +551,35 @@ def test_a_champion_that_stays_is_pointed_out_and_one_that_cannot_be_compared_st
     html = shown(candidates.SECTION, CHOICE | {"candidates": [stranger, baseline]})
     assert html.index("baseline") < html.index("it needs &lt;b&gt;")
     assert "no value" in html
+
+
+class TestExplanations:
+    def test_what_matters_most_comes_first(self) -> None:
+        view = explanations.view(material(explanations.SECTION, EXPLANATIONS))
+        assert view is not None
+        assert view.values["columns"] == [("income", 0.5, 1.0), ("region", 0.25, 0.5), ("age", 0.125, 0.25)]
+        assert view.tile is not None
+        assert view.tile.value == "income"
+
+    def test_all_curves_have_one_scale(self) -> None:
+        """Of scores from 0.25 to 0.75, 0.5 lies in the middle and 0.625 at three quarters."""
+        view = explanations.view(material(explanations.SECTION, EXPLANATIONS))
+        assert view is not None
+        income, region, age = view.values["curves"]
+        assert income.curve.line == "M0 38L33.33 20L100 2"
+        assert [bar[:2] for bar in region.bars] == [("north", 0.5), ("south", 0.625)]
+        assert [bar[2] for bar in region.bars] == pytest.approx([0.5, 0.75])
+        assert age.error == "the feature has no value in any row"
+
+    def test_a_metric_without_a_number_says_why(self) -> None:
+        html = shown(explanations.SECTION, EXPLANATIONS)
+        assert "Infinity" in html
+        assert "no distance" in html
+        assert "Disparate Impact" in html
+
+    def test_a_value_without_a_score_is_broken(self) -> None:
+        curve = EXPLANATIONS["explanations"]["pdp"][0] | {"feature_values": [1.0]}
+        less = replaced(EXPLANATIONS, ("explanations", "pdp", 0), curve)
+        says = complaint(explanations.SECTION, less)
+        assert says is not None
+        assert "must be of one length" in says

@@ -58,7 +58,7 @@ def bodies(workflow: Workflow, builder: Builder) -> list[dict[str, Any]]:
 
 
 def test_all_builders_are_found() -> None:
-    assert len(BUILDERS) == 32, sorted(BUILDERS)
+    assert len(BUILDERS) == 33, sorted(BUILDERS)
 
 
 def test_every_workflow_file_loads() -> None:
@@ -127,6 +127,11 @@ def test_inputs_and_outputs_follow_the_layout() -> None:
     assert read["transformer"] == f"{written['transformer']}/"
     (evaluated,) = evaluate["ProcessingOutputConfig"]["Outputs"]
     assert evaluated["S3Output"]["S3Uri"] == f"{run}/train_tune/candidates"
+    explain = rendered(workflow, processing_job.explain(workflow))
+    read = {each["InputName"]: each["S3Input"]["S3Uri"] for each in explain["ProcessingInputs"]}
+    assert read["test"] == f"{written['test']}/"
+    assert read["serving"] == f"{run}/train_tune/serving/"
+    assert read["evaluation"] == f"{run}/train_tune/evaluation/"
     created = rendered(workflow, model.create_model(workflow))
     assert created["PrimaryContainer"]["ModelDataUrl"] == f"{run}/train_tune/serving/model.tar.gz"
 

@@ -36,14 +36,15 @@ ROWS = pd.DataFrame(
 
 
 def test_numbers_are_cut_into_buckets_of_one_width():
-    """From 20 to 60 in four: centres 25, 35, 45, 55 with 1, 1, 1 and 1 rows (40 is in the third)."""
-    entry = partial_dependence(lambda rows: rows[["age"]].to_numpy() * 2, ROWS, "age", 4, ["yes"])
+    """From 20 to 60.5 in two: centres 30.125 and 50.375, with 20 and 30, and with 40.5 and 60.5."""
+    rows = ROWS.assign(age=[20.0, 30.0, 40.5, 60.5])
+    entry = partial_dependence(lambda rows: rows[["age"]].to_numpy() * 2, rows, "age", 2, ["yes"])
     assert entry == {
         "feature_name": "age",
         "data_type": "numerical",
-        "feature_values": [25.0, 35.0, 45.0, 55.0],
-        "model_predictions": [[50.0, 70.0, 90.0, 110.0]],
-        "data_distribution": [0.25, 0.25, 0.25, 0.25],
+        "feature_values": [30.125, 50.375],
+        "model_predictions": [[60.25, 100.75]],
+        "data_distribution": [0.5, 0.5],
         "label_headers": ["yes"],
     }
 
@@ -57,10 +58,31 @@ def test_texts_and_flags_have_each_of_their_values():
     assert entry["feature_values"] == [False, True]
 
 
+def test_an_outlier_need_not_empty_all_buckets():
+    """Of the places 0 to 99 a fiftieth is 1.98, where 1.48 lies; at the other end lies 96.52."""
+    rows = pd.DataFrame({"age": [-1e6, *np.arange(98) + 0.5, 1e6]})
+    entry = partial_dependence(lambda rows: rows[["age"]].to_numpy(), rows, "age", 2, ["yes"], tails=0.02)
+    assert entry["feature_values"] == pytest.approx([1.48 + 95.04 / 4, 96.52 - 95.04 / 4])
+    assert entry["data_distribution"] == [0.5, 0.5]
+
+
+def test_few_whole_numbers_may_be_names():
+    """Of a code of product 2 there is no 2.4; 20.5 years are more than 20."""
+    entry = partial_dependence(lambda rows: rows[["age"]].to_numpy(), ROWS, "age", 5, ["yes"])
+    assert (entry["data_type"], entry["feature_values"]) == ("categorical", [20.0, 30.0, 40.0, 60.0])
+
+
+def test_of_very_many_values_the_most_frequent_are_told():
+    rows = pd.DataFrame({"id": [f"{place:03}" for place in range(150)] + ["149"]})
+    entry = partial_dependence(lambda rows: np.zeros((len(rows), 1)), rows, "id", 5, ["yes"])
+    assert len(entry["feature_values"]) == 100
+    assert entry["feature_values"][-1] == "149"
+
+
 def test_one_value_is_one_bucket_and_none_is_an_error():
-    rows = ROWS.assign(age=7.0)
+    rows = ROWS.assign(age=7.5)
     entry = partial_dependence(lambda rows: rows[["age"]].to_numpy(), rows, "age", 10, ["yes"])
-    assert (entry["feature_values"], entry["data_distribution"]) == ([7.0], [1.0])
+    assert (entry["feature_values"], entry["data_distribution"]) == ([7.5], [1.0])
     entry = partial_dependence(lambda rows: rows[["age"]].to_numpy(), ROWS.assign(age=np.nan), "age", 10, [])
     assert entry == {"feature_name": "age", "error": "the feature has no value in any row"}
 
