@@ -19,6 +19,7 @@ from aws_ml.feature_store import check_feature_store
 from aws_ml.features import check_features
 from aws_ml.problems import KeyPath, Problem, found, one_of, shown
 from aws_ml.schema import SEVERITY, Band, Bias, Bounds, Cell, Column, Workflow, ends
+from aws_ml.tuning import check_tuning
 
 # Columns that the cleaning job or the table adds; a file may not bring its own.
 RESERVED_COLUMNS = {
@@ -479,6 +480,7 @@ OTHER_CHECKS = [
     check_readings,
     check_quality,
     check_training,
+    check_tuning,
     check_automl,
     check_images,
     check_wrangler,

@@ -58,6 +58,13 @@ class RemoteJobStopped(RemoteJobFailed):
     """The work was stopped before its end, so its output can't be relied on."""
 
 
+class TuningFoundNothing(AwsMlError):
+    """The tuning job ended without a completed training job: all were stopped early, so there is no model.
+
+    Give the training jobs more rounds before they are stopped, or switch early stopping off.
+    """
+
+
 class RemoteJobMissing(AwsMlError):
     """AWS no longer knows the work that this task waits for."""
 

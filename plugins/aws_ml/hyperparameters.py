@@ -114,7 +114,15 @@ METRICS = (
     *("auc", "aucpr", "logloss", "error", "map", "accuracy", "balanced_accuracy", "f1", "f1_binary"),
     *("f1_macro", "precision", "recall", "precision_macro", "recall_macro", "rmse", "mae", "mse"),
 )
+LOWER_IS_BETTER = ("logloss", "error", "rmse", "mae", "mse")  # of METRICS
 REQUIRED = ("num_round", "objective")
+FIXED = (
+    "objective",
+    "eval_metric",
+    "seed",
+    "nthread",
+    "verbosity",
+)  # they make no model better
 
 XGBOOST: dict[str, Number | Choice | Switch | Metrics | Text] = {
     "num_round": Number(1, whole=True),

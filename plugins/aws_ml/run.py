@@ -382,6 +382,11 @@ class Paths:
         return f"{self.stage('train_tune')}model/"
 
     @property
+    def tuning(self) -> str:
+        """Where SageMaker puts ``<training job>/output/model.tar.gz`` of a tuning job's training jobs."""
+        return f"{self.stage('train_tune')}tuning/"
+
+    @property
     def automl(self) -> str:
         """Where Autopilot puts all that it makes, in a folder for the AutoML job."""
         return f"{self.stage('train_tune')}automl/"
@@ -500,6 +505,11 @@ def job_name(
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
     tail = f"-{legal(step)}-{run_key.replace('-', '')}-{digest}"
     return legal(workflow)[: max(limit - SUFFIX_ROOM - len(tail), 1)] + tail
+
+
+def job_family(name: str) -> str:
+    """What ``job_name`` gives the same step of all runs: ``<workflow>-<step>-``, the workflow maybe cut."""
+    return re.sub(r"\d{8}-[0-9a-f]{6}$", "", name)
 
 
 def attempt_name(name: str, attempt: int, limit: int = JOB_NAME_LIMIT) -> str:

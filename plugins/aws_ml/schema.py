@@ -517,6 +517,46 @@ class Training(Part):
     hyperparameters: dict[str, Cell]
 
 
+class TunedRange(Part):
+    """What a hyperparameter is tuned over: numbers from ``minimum`` to ``maximum``, or ``values``."""
+
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    scale: Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"] = "Auto"
+    values: Annotated[list[Cell], Field(min_length=1, max_length=30)] | None = None
+
+
+class Completion(Part):
+    """When a tuning job has done enough before its limits; null and false: it goes on to them."""
+
+    target: int | float | None  # a value of the objective
+    not_improving: Annotated[int, Field(ge=3)] | None  # training jobs in a row
+    converged: bool  # when SageMaker finds that the objective has converged
+
+
+class Resources(Part):
+    """How many rounds Hyperband gives a training job."""
+
+    minimum: Positive  # before that none is stopped
+    maximum: Annotated[int, Field(ge=1, le=20000)] | None  # null: training.hyperparameters.num_round
+
+
+class Tuning(Part):
+    """The tuning job: XGBoost's training jobs, each with other hyperparameters."""
+
+    strategy: Literal["Bayesian", "Random", "Hyperband", "Grid"]
+    objective: str  # the metric on the validation split
+    ranges: dict[str, TunedRange | None]  # instead of training.hyperparameters; null: not tuned
+    max_jobs: Annotated[int, Field(ge=1, le=750)] | None  # null: as many as max_runtime_seconds allows
+    parallel: Annotated[int, Field(ge=1, le=100)]
+    max_runtime_seconds: Annotated[int, Field(ge=120, le=15768000)] | None  # of all together
+    early_stopping: bool  # of training jobs that do worse than the median of those before
+    complete: Completion
+    hyperband: Resources
+    warm_start: bool  # from the tuning job of the newest run before
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
 class Automl(Part):
     """The AutoML job: Autopilot on the raw training rows, within a budget of candidates and seconds."""
 
@@ -616,6 +656,7 @@ class Workflow(Part):
     features: Features
     processing: Processing
     training: Training
+    tuning: Tuning
     automl: Automl
     evaluation: Evaluation
     choice: Choice

@@ -261,11 +261,11 @@ class RemoteWork(Operator):
         return True
 
     def _wait(self, handle: Handle) -> None:
-        state = ""
+        told = ""
         while (description := self.describe(handle)) is not None:
-            if self.kind.state(description) != state:
-                state = self.kind.state(description)
-                self.log.info("%s is %s", self._called(handle), state)
+            if self.kind.progress(description) != told:
+                told = self.kind.progress(description)
+                self.log.info("%s is %s", self._called(handle), told)
             if self.kind.phase(description).settled:
                 return
             time.sleep(poll_seconds(self.poll_seconds))

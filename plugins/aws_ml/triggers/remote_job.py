@@ -67,7 +67,7 @@ class RemoteJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the work is settled; an error that won't pass is an event too, not a dead trigger."""
         patience = Patience(self.poll_seconds)
-        state = ""
+        told = ""
         async with await self._hook().get_async_conn() as client:
             while True:
                 try:
@@ -87,12 +87,12 @@ class RemoteJobTrigger(BaseTrigger):
                 else:
                     patience.answered()
                     delay = self.poll_seconds
-                    if self.kind.state(description) != state:
-                        state = self.kind.state(description)
-                        self.log.info("%s %s is %s", self.kind.title, self.kind.label(self.handle), state)
+                    if self.kind.progress(description) != told:
+                        told = self.kind.progress(description)
+                        self.log.info("%s %s is %s", self.kind.title, self.kind.label(self.handle), told)
                     phase = self.kind.phase(description)
                     if phase.settled:
-                        yield TriggerEvent({"phase": phase.value, "state": state})
+                        yield TriggerEvent({"phase": phase.value, "state": self.kind.state(description)})
                         return
                 await asyncio.sleep(delay)
 

@@ -85,6 +85,8 @@ class Kind:
     """Where its output is."""
     console: Callable[[Handle], str | None] = lambda _handle: None
     """Path of its page below `https://<region>.console.aws.amazon.com/`."""
+    details: Callable[[Description], str] = lambda _description: ""
+    """What else is worth a line in the log whenever it changes."""
 
     def phase(self, description: Description | None) -> Phase:
         """Tell the phase of a description; None means that AWS knows nothing of it."""
@@ -97,6 +99,11 @@ class Kind:
     def state(self, description: Description) -> str:
         """AWS's own word for the state."""
         return str(at(description, self.status))
+
+    def progress(self, description: Description) -> str:
+        """How far it is, in words: the state, and the details of kinds that have some."""
+        details = self.details(description)
+        return f"{self.state(description)}: {details}" if details else self.state(description)
 
     def reason(self, description: Description) -> str:
         """AWS's own words on why, or an empty string. Different words are joined, equal ones said once."""
@@ -133,6 +140,21 @@ def _data_quality_log(handle: Handle, description: Description) -> LogPlace:
     return LogPlace(f"{group}/error", handle["RunId"])
 
 
+def _tuning_details(description: Description) -> str:
+    """`3 completed, 2 running, 1 failed, 0 stopped; best validation:auc 0.91 by <training job>`."""
+    counted = description["TrainingJobStatusCounters"]
+    failed = counted.get("RetryableError", 0) + counted.get("NonRetryableError", 0)
+    words = (
+        f"{counted.get('Completed', 0)} completed, {counted.get('InProgress', 0)} running, {failed} failed, "
+        f"{counted.get('Stopped', 0)} stopped"
+    )
+    best = description.get("BestTrainingJob")
+    if best is None:
+        return words
+    metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
+    return f"{words}; best {metric['MetricName']} {metric['Value']:.6g} by {best['TrainingJobName']}"
+
+
 _SAGEMAKER_JOB_PHASES = {
     "InProgress": Phase.WORKING,
     "Stopping": Phase.STOPPING,
@@ -167,6 +189,26 @@ TRAINING_JOB = Kind(
     stop="stop_training_job",
     log=_sagemaker_log("/aws/sagemaker/TrainingJobs", "TrainingJobName"),
     console=lambda handle: f"sagemaker/home#/jobs/{quote(handle['TrainingJobName'])}",
+)
+
+TUNING_JOB = Kind(
+    key="sagemaker.hyper_parameter_tuning_job",
+    title="SageMaker tuning job",
+    service="sagemaker",
+    describe="describe_hyper_parameter_tuning_job",
+    status="HyperParameterTuningJobStatus",
+    phases={**_SAGEMAKER_JOB_PHASES, "Deleting": Phase.FAILED, "DeleteFailed": Phase.FAILED},
+    reasons=("FailureReason",),
+    label=lambda handle: handle["HyperParameterTuningJobName"],
+    stop="stop_hyper_parameter_tuning_job",
+    # Its training jobs' names begin with its own.
+    log=lambda handle, _description: LogPlace(
+        "/aws/sagemaker/TrainingJobs", f"{handle['HyperParameterTuningJobName']}-"
+    ),
+    console=lambda handle: (
+        f"sagemaker/home#/hyper-tuning-jobs/{quote(handle['HyperParameterTuningJobName'])}"
+    ),
+    details=_tuning_details,
 )
 
 AUTO_ML_JOB = Kind(
@@ -332,6 +374,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         PROCESSING_JOB,
         TRAINING_JOB,
+        TUNING_JOB,
         AUTO_ML_JOB,
         GLUE_JOB_RUN,
         GLUE_CRAWLER,

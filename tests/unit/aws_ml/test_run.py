@@ -128,6 +128,13 @@ class TestJobNames:
         assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}", longest)
         assert longest == f"{name}-999", "there is room for the attempt"
 
+    @given(names, days, days)
+    def test_a_steps_names_of_all_runs_begin_alike(self, workflow: str, one: str, other: str) -> None:
+        limit = run.TUNING_NAME_LIMIT
+        family = run.job_family(named(workflow, "tune", one, limit=limit))
+        assert family.endswith("-tune-")
+        assert family == run.job_family(named(workflow, "tune", other, limit=limit))
+
     @given(names, steps, days)
     def test_they_say_the_same_each_time(self, workflow: str, step: str, key: str) -> None:
         assert named(workflow, step, key) == named(workflow, step, key)

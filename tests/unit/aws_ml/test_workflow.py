@@ -340,6 +340,83 @@ def test_a_text_that_is_no_rule_is_refused() -> None:
             "training.hyperparameters.csv_weights",
             "unknown key",
         ),
+        # tuning
+        ({"tuning__objective": "AUC"}, "tuning.objective", "allowed: auc, aucpr"),
+        ({"tuning__objective": "loss"}, "tuning.objective", "auc, aucpr, logloss"),
+        (
+            {"tuning__ranges": {"depth": {"minimum": 1, "maximum": 2}}},
+            "tuning.ranges.depth",
+            "mean max_depth",
+        ),
+        ({"tuning__ranges": {"seed": {"values": [1, 2]}}}, "tuning.ranges.seed", "unknown key"),
+        (
+            {"tuning__ranges": {"eta": {"maximum": None}}},
+            "tuning.ranges.eta",
+            "minimum and maximum, or values",
+        ),
+        (
+            {"tuning__ranges": {"eta": {"values": [0.1]}}},
+            "tuning.ranges.eta",
+            "minimum and maximum, or values",
+        ),
+        (
+            {"tuning__ranges": {"eta": {"maximum": 1.5}}},
+            "tuning.ranges.eta.maximum",
+            "at least 0 and at most 1",
+        ),
+        (
+            {"tuning__ranges": {"eta": {"minimum": 0.9}}},
+            "tuning.ranges.eta.minimum",
+            "less than maximum, 0.5",
+        ),
+        ({"tuning__ranges": {"eta": {"minimum": 0}}}, "tuning.ranges.eta.scale", "Linear or Auto"),
+        (
+            {"tuning__ranges": {"max_depth": {"minimum": 1.5}}},
+            "tuning.ranges.max_depth.minimum",
+            "whole number",
+        ),
+        (
+            {"tuning__ranges": {"max_depth": {"scale": "ReverseLogarithmic"}}},
+            "tuning.ranges.max_depth.scale",
+            "not whole",
+        ),
+        (
+            {"tuning__ranges": {"booster": {"minimum": 1, "maximum": 2}}},
+            "tuning.ranges.booster",
+            "values, each one of gbtree",
+        ),
+        ({"tuning__ranges": {"booster": {"values": ["tree"]}}}, "tuning.ranges.booster.values[0]", "gbtree"),
+        (
+            {"tuning__ranges": {"booster": {"values": ["dart", "dart"]}}},
+            "tuning.ranges.booster.values[1]",
+            "each value once",
+        ),
+        ({"tuning__ranges": dict.fromkeys(DEFAULTS.data["tuning"]["ranges"])}, "tuning.ranges", "1 to 30"),
+        ({"tuning__parallel": 11}, "tuning.parallel", "at most max_jobs, 10"),
+        ({"tuning__max_jobs": 751}, "tuning.max_jobs", "less than or equal to 750"),
+        ({"tuning__max_jobs": None}, "tuning.max_jobs", "max_runtime_seconds"),
+        ({"tuning__max_runtime_seconds": 60}, "tuning.max_runtime_seconds", "greater than or equal to 120"),
+        ({"tuning__strategy": "Grid"}, "tuning.ranges.eta", "values, as Grid tries each"),
+        ({"tuning__strategy": "Grid"}, "tuning.max_jobs", "null, as Grid tries every"),
+        ({"tuning__strategy": "Hyperband"}, "tuning.early_stopping", "Hyperband stops jobs itself"),
+        (
+            {"tuning__strategy": "Hyperband", "tuning__hyperband": {"minimum": 201}},
+            "tuning.hyperband.minimum",
+            "at most 200 rounds",
+        ),
+        (
+            {
+                "tuning__strategy": "Hyperband",
+                "tuning__ranges": {"num_round": {"minimum": 10, "maximum": 20}},
+            },
+            "tuning.hyperband.maximum",
+            "as num_round is tuned",
+        ),
+        (
+            {"tuning__complete__not_improving": 2},
+            "tuning.complete.not_improving",
+            "greater than or equal to 3",
+        ),
         # automl
         ({"automl__max_candidates": 751}, "automl.max_candidates", "less than or equal to 750"),
         ({"automl__mode": "QUICK"}, "automl.mode", "'AUTO', 'ENSEMBLING' or 'HYPERPARAMETER_TUNING'"),

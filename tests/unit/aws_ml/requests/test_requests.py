@@ -83,6 +83,8 @@ def test_names_leave_room_for_the_suffix_that_operators_append(
                 assert len(body[field]) <= 54
         if operation == "CreateAutoMLJobV2":
             assert len(body["AutoMLJobName"]) <= 32 - len("-999")
+        if operation == "CreateHyperParameterTuningJob":
+            assert len(body["HyperParameterTuningJobName"]) <= 32 - len("-999")
 
 
 def test_the_strict_validator_sees_what_botocore_lets_pass() -> None:

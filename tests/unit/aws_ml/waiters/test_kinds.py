@@ -7,11 +7,21 @@ import pytest
 from botocore import xform_name as snake
 from botocore.model import ServiceModel, Shape, StructureShape
 
-from aws_ml.waiters.kinds import ENDPOINT, FEATURE_GROUP, GLUE_JOB_RUN, KINDS, PROCESSING_JOB, Kind, Phase
+from aws_ml.waiters.kinds import (
+    ENDPOINT,
+    FEATURE_GROUP,
+    GLUE_JOB_RUN,
+    KINDS,
+    PROCESSING_JOB,
+    TUNING_JOB,
+    Kind,
+    Phase,
+)
 
 HANDLES = {
     "sagemaker.processing_job": {"ProcessingJobName": "p"},
     "sagemaker.training_job": {"TrainingJobName": "t"},
+    "sagemaker.hyper_parameter_tuning_job": {"HyperParameterTuningJobName": "h"},
     "sagemaker.auto_ml_job": {"AutoMLJobName": "a"},
     "glue.job_run": {"JobName": "g", "RunId": "jr_1"},
     "glue.crawler": {"Name": "c"},
@@ -110,3 +120,17 @@ def test_reasons_are_joined_and_said_once() -> None:
     assert PROCESSING_JOB.reason(description) == "AlgorithmError: exit 1 | no rows"
     assert PROCESSING_JOB.reason({"FailureReason": "x", "ExitMessage": "x"}) == "x"
     assert PROCESSING_JOB.reason({}) == ""
+
+
+def test_a_tuning_job_tells_what_is_done_and_the_best_so_far() -> None:
+    counted = {"Completed": 3, "InProgress": 2, "RetryableError": 1, "NonRetryableError": 1, "Stopped": 0}
+    job = {"HyperParameterTuningJobStatus": "InProgress", "TrainingJobStatusCounters": counted}
+    words = "InProgress: 3 completed, 2 running, 2 failed, 0 stopped"
+    assert TUNING_JOB.progress(job) == words
+    metric = {"MetricName": "validation:auc", "Value": 0.912345678}
+    best = {"TrainingJobName": "t-3", "FinalHyperParameterTuningJobObjectiveMetric": metric}
+    assert (
+        TUNING_JOB.progress({**job, "BestTrainingJob": best})
+        == f"{words}; best validation:auc 0.912346 by t-3"
+    )
+    assert PROCESSING_JOB.progress({"ProcessingJobStatus": "InProgress"}) == "InProgress"
