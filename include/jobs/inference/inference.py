@@ -18,6 +18,7 @@ its features are looked up.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import sys
@@ -26,11 +27,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import xgboost
 
 if TYPE_CHECKING:
+    import xgboost
+
     from jobs.feature_store.online import OnlineStore
     from jobs.features.transformer import FeatureTransformer
+
+
+def _boosters() -> Any:
+    """XGBoost, if possible without its estimators, which nobody here uses: for them it imports all of
+    scikit-learn, which is most of the time in which a container starts."""
+    if sys.modules.keys() & {"sklearn", "xgboost"}:
+        return importlib.import_module("xgboost")
+    sys.modules["sklearn"] = None  # type: ignore[assignment] # to Python: not installed
+    try:
+        return importlib.import_module("xgboost")
+    finally:
+        del sys.modules["sklearn"]
+
+
+if not TYPE_CHECKING:
+    xgboost = _boosters()
 
 JSON = "application/json"
 CSV = "text/csv"
