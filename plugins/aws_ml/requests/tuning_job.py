@@ -13,6 +13,11 @@ from aws_ml.schema import TunedRange, Workflow
 from aws_ml.tuning import maximizes, resources, tuned
 
 STAGE = "train_tune"
+# What of a training job can be said for a tuning job's too; a tuning job has no Debugger, for instance.
+SHARED = (
+    "AlgorithmSpecification", "InputDataConfig", "ResourceConfig", "StoppingCondition", "RoleArn",
+    "Environment", "CheckpointConfig", "EnableManagedSpotTraining", "RetryStrategy",
+)  # fmt: skip
 
 
 def tune_model(workflow: Workflow, csv_weights: str = CSV_WEIGHTS) -> dict[str, Any]:
@@ -56,10 +61,14 @@ def tune_model(workflow: Workflow, csv_weights: str = CSV_WEIGHTS) -> dict[str, 
 def definition(workflow: Workflow, ranges: Iterable[str], csv_weights: str) -> dict[str, Any]:
     """The training job that is run again and again: the workflow's own, but for what is tuned."""
     training = train_model(workflow, csv_weights)
-    static = {name: text for name, text in training.pop("HyperParameters").items() if name not in set(ranges)}
-    del training["TrainingJobName"], training["Tags"]
+    tuned_names = set(ranges)
+    static = {name: text for name, text in training["HyperParameters"].items() if name not in tuned_names}
     output = {"S3OutputPath": workflow.paths.uri(workflow.paths.tuning).removesuffix("/")}
-    return {**training, "StaticHyperParameters": static, "OutputDataConfig": output}
+    return {
+        **{member: training[member] for member in SHARED if member in training},
+        "StaticHyperParameters": static,
+        "OutputDataConfig": output,
+    }
 
 
 def parameter_ranges(ranges: dict[str, TunedRange]) -> dict[str, list[dict[str, Any]]]:

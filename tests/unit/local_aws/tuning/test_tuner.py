@@ -170,6 +170,22 @@ def test_a_fault_of_the_service_is_tried_again_three_times_at_most(lab: Lab) -> 
     assert (last.proposal, last.attempt) == (2, 1)
     assert body[STATUS] == "Failed"
     assert body["FailureReason"].startswith("ValidationException: No S3 objects found")
+    assert last.ended is not None, "else it would be counted as running for ever"
+    assert last.ended["FailureReason"].startswith("No S3 objects found")
+
+
+def test_a_training_job_that_a_crash_cut_off_may_not_be_accepted_any_more(lab: Lab) -> None:
+    """It was planned and never created, and its data is gone meanwhile."""
+    lab.tuning_job()
+    lab.child(0.7)
+    children.plan(lab.context, NAME, number=2, proposal=1, attempt=1, values={"eta": "0.5"})
+    lab.resume()
+    body = lab.result()
+    assert (body[STATUS], body["FailureReason"][:40]) == (
+        "Failed",
+        "ValidationException: No S3 objects found",
+    )
+    assert children.children(lab.context, NAME)[1].ended is not None
 
 
 def test_a_fault_of_the_service_does_not_count(lab: Lab) -> None:

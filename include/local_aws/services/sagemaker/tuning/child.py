@@ -19,6 +19,7 @@ from typing import Any
 from local_aws.services.context import Context
 from local_aws.services.sagemaker import training_job
 from local_aws.services.sagemaker.arns import arn
+from local_aws.services.sagemaker.job import cut
 from local_aws.services.sagemaker.tuning.space import Values
 from local_aws.services.sagemaker.tuning.stopping import better
 from local_aws.state.records import Body
@@ -144,6 +145,21 @@ def summary(context: Context, child: Child, objective: Objective) -> Body:
         }
     succeeded = status != "Failed" and objective.metric in final
     return {**answer, "ObjectiveStatus": "Succeeded" if succeeded else "Failed"}
+
+
+def refused(context: Context, child: Child, reason: str) -> Body:
+    """The summary of a child whose training job was not accepted."""
+    return {
+        "TuningJobName": child.tuning_job,
+        "TrainingJobName": child.name,
+        "TrainingJobArn": arn(context, training_job.JOBS.arn_kind, child.name),
+        "CreationTime": child.planned,
+        "TrainingEndTime": datetime.now(UTC),
+        "TrainingJobStatus": "Failed",
+        "FailureReason": cut(reason),
+        "TunedHyperParameters": dict(child.values),
+        "ObjectiveStatus": "Failed",
+    }
 
 
 def value_of(summary: Body) -> float | None:

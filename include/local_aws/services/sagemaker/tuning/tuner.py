@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -109,9 +109,11 @@ class Tuners:
         for tuner in tuners:
             tuner.wake()
 
-    def _gone(self, name: str) -> None:
+    def _gone(self, tuner: Tuner) -> None:
         with self._lock:
-            self._tuners.pop(name, None)
+            # The name may have been deleted and given to another one since the end was written.
+            if self._tuners.get(tuner.name) is tuner:
+                del self._tuners[tuner.name]
 
 
 _STARTING = threading.Lock()
@@ -128,7 +130,7 @@ class Verdict:
 class Tuner:
     """The life of one tuning job, on its own thread."""
 
-    def __init__(self, context: Context, name: str, gone: Any) -> None:
+    def __init__(self, context: Context, name: str, gone: Callable[[Tuner], None]) -> None:
         self.context = context
         self.name = name
         self._gone = gone
@@ -162,12 +164,15 @@ class Tuner:
                 self._end(verdict)
         except RecordMissing:
             LOG.warning("%s %s: its record is gone", KIND, self.name)
+        except AwsError as error:  # a training job that a crash cut off is not accepted any more
+            self._stop_all()
+            self._end(Verdict("Failed", f"{error.code}: {error.message}"))
         except Exception as error:
             LOG.exception("%s %s broke the tuner", KIND, self.name)
             self._stop_all()
             self._end(Verdict("Failed", f"InternalServerError: {type(error).__name__}: {error}"))
         finally:
-            self._gone(self.name)
+            self._gone(self)
 
     def _live(self) -> Verdict | None:
         """Until the verdict and the end of all training jobs; None when the stand-in closes."""
@@ -193,7 +198,7 @@ class Tuner:
         return None
 
     def _stop_all(self) -> None:
-        """Stop the training jobs when the search itself is broken."""
+        """Stop the training jobs when there is nobody left to wait for them."""
         for one in children.children(self.context, self.name):
             if one.ended is None:
                 stop(self.context, one)
@@ -240,7 +245,8 @@ class Progress:
         self.ended: list[Child] = []  # those that count, in the order in which they ended
         self.proposals = 0
         self.children = 0
-        self._series: dict[str, training_job.MetricSeries] = {}
+        self._series: dict[str, training_job.MetricSeries] = {}  # of those that run
+        self._curves: list[list[float]] = []  # of those that have completed
         self._again: list[Child] = []  # to be tried again
         self._stopped: set[str] = set()  # asked to stop by us
         self._build_again()
@@ -289,7 +295,11 @@ class Progress:
             self._again.append(one)
             return
         if self._looks:
-            self.search.reported(one.proposal, self._curve(one))
+            curve = self._curve(one)
+            self.search.reported(one.proposal, curve)
+            if (one.ended or {})["TrainingJobStatus"] == "Completed":
+                self._curves.append(curve)
+            self._series.pop(one.name, None)
         self.search.observe(one.proposal, one.objective)
         self.ended.append(one)
         self.ended.sort(key=lambda each: _time_of_end(each.ended or {}))
@@ -419,7 +429,11 @@ class Progress:
         request = training_request(self.body, one.name, one.values)
         request["Tags"] = tags.of(self.context, made)
         shared = {training_job.PROCESSORS: max(1, len(os.sched_getaffinity(0)) // self._side_by_side())}
-        training_job.start(self.context, request, TuningJobArn=made, **shared)
+        try:
+            training_job.start(self.context, request, TuningJobArn=made, **shared)
+        except AwsError as error:
+            children.end(self.context, one, children.refused(self.context, one, error.message))
+            raise
 
     def stop_all(self) -> None:
         """Ask all running training jobs to stop, and forget those to be tried again."""
@@ -431,15 +445,12 @@ class Progress:
         """Stop the training jobs that early stopping or Hyperband gives up."""
         if not self._looks:
             return
-        completed = [
-            self._curve(one) for one in self.ended if (one.ended or {})["TrainingJobStatus"] == "Completed"
-        ]
         for one in self.running.values():
             curve = self._curve(one)
             if self.config["Strategy"] == "Hyperband":
                 lost = self.search.reported(one.proposal, curve)
             else:
-                lost = hopeless(curve, completed, maximize=self.objective.maximize)
+                lost = hopeless(curve, self._curves, maximize=self.objective.maximize)
             if lost:
                 self._stop(one)
 
