@@ -112,6 +112,7 @@ CODE_PREFIX = from_task("publish_code", "prefix")  # <workflow>/code/<sha256>/
 DATASET_URI = from_task("read_decision", "uri")
 # The task `define_features` says which feature group it brought about.
 FEATURE_GROUP = from_task("define_features", "name")
+FEATURE_GROUP_CREATED = from_task("define_features", "created_at")
 # The task `join_features` says where it wrote which rows: to learn from, and to judge by.
 JOINED = {part: from_task("join_features", part) for part in ("training", "curated")}
 # The task `wrangle_features` says which job has fitted the flow: its files lie in a folder called after it.
@@ -326,6 +327,11 @@ class Paths:
     def ingestion(self) -> str:
         """The prefix of ``ingestion.json``."""
         return f"{self.stage('prepare_transform')}ingestion/"
+
+    @property
+    def ingestion_progress(self) -> str:
+        """How far the day's ingestion has come, for the job that follows one that was killed. JSON."""
+        return f"{self.stage('prepare_transform')}ingestion_progress.json"
 
     @property
     def ingestion_report(self) -> str:

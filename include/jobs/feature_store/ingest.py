@@ -1,11 +1,16 @@
 """Write a day's curated rows into the feature group, one record a row.
 
     input  curated       *.parquet, as the cleaning job wrote it
-    output report        ingestion.json: records, written, refused with reasons, calls, throttled, seconds
+    output report        ingestion.json: records; of these, resumed (written by an earlier job) and written;
+                         began, when the first of these jobs did, in seconds since 1970; refused with reasons,
+                         calls, throttled, seconds
 
     environment          FEATURE_GROUP   the group's name
                          DAY_END         the end of the day in seconds since 1970: the event time of rows that
                                          have none of their own, and what no event time may lie beyond
+                         PROGRESS        s3://bucket/key where to keep how far it is; without it, nowhere
+                         FEATURE_GROUP_CREATED   when the group was made; goes with PROGRESS: a group of the
+                                         same name that was made anew holds nothing of what was written
 
 Everything is looked at before the first record is written: a row without an entity, two rows of one entity
 at one time, an event time after the day or of another type than its like, a number that is none, a record
@@ -13,8 +18,13 @@ over AWS's limits. One of these, and nothing is written.
 
 Then records travel in batches, several calls at once. What AWS throttles, or leaves unprocessed, is sent
 again after a growing pause; what it refuses is told with its reason, and the job fails after the others
-are through. A record is named by its entity and event time: a job that was killed is simply started
-again, and what it wrote already is written over with the same. So there is no checkpoint to get wrong.
+are through.
+
+A job that follows one that did not end well goes on where that was, if it has the same rows to write: see
+`jobs.feature_store.progress`. Batches that were on their way are sent again, and of a job that was killed
+without a word those of its last second, too; a record is named by its entity and event time, so it is
+written over with the same. Other rows, another code or a group that was made anew begin from the start. So
+does a job that follows one that ended well: who clears it wants its records written again.
 """
 
 from __future__ import annotations
@@ -22,6 +32,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -32,14 +43,15 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from jobs.feature_store.calls import Aws
+from jobs.feature_store.progress import Progress, fingerprint
 from jobs.feature_store.records import entity_of, event_time_of, features_of, seconds_text
 from jobs.feature_store.texts import PLAIN, as_text
 from jobs.processing.job import Job, JobError, run, say
@@ -48,7 +60,8 @@ RECORD_BYTES = 350 * 1024  # AWS's limit on all values of a record
 ENTITY_BYTES = 2 * 1024  # and on its identifier
 LONGEST_NUMBER = 32  # bytes that a value other than a text may need
 SHOWN = 5  # how many of the wrong are named
-PROGRESS_SECONDS = 5.0
+SAID_SECONDS = 5.0  # between two lines of the log that say how far it is
+KEPT_SECONDS = 1.0  # between two times that it is kept: what a killed job wrote and the next writes again
 PATIENCE_SECONDS = 600.0  # for which a batch is sent again while AWS throttles
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 20.0
 # The record is fine and the moment is not.
@@ -81,6 +94,7 @@ class Tally:
     """What became of the records so far; several threads count."""
 
     records: int
+    resumed: int = 0  # records that an earlier job has written
     written: int = 0
     calls: int = 0
     throttled: int = 0  # records that had to be sent again
@@ -110,20 +124,26 @@ def ingest(job: Job) -> None:
     store = job.config["feature_store"]
     group, day_end = os.environ["FEATURE_GROUP"], float(os.environ["DAY_END"])
     began = time.monotonic()
-    table = read(job.inputs("curated", "*.parquet"), event_time_of(job.config))
+    curated = job.inputs("curated", "*.parquet")
+    progress = progress_of(curated, group, job.config)
+    table = read(curated, event_time_of(job.config))
     times = event_times(table, job.config, day_end)
     check(table, times, job.config, day_end)
-    tally = Tally(table.num_rows)
     say(f"{table.num_rows:,} records for {group}: all of them can be written")
+    tally = Tally(table.num_rows, progress.written(table.num_rows, store["batch_size"]))
+    if tally.resumed:
+        say(f"{tally.resumed:,} of them were written by a job that did not end; going on from there")
 
-    batches = batched(records(table, times, job.config), store["batch_size"])
+    batches = outstanding(table, times, job.config, progress)
     with closing(Aws(store["parallel"])) as aws:
-        write_all(Writer(group, tally, aws), batches, tally, parallel=store["parallel"])
+        write_all(Writer(group, tally, aws), batches, tally, progress, parallel=store["parallel"])
 
     seconds = time.monotonic() - began
     report = {
         "feature_group": group,
         "records": tally.records,
+        "resumed": tally.resumed,
+        "began": progress.began,
         "written": tally.written,
         "refused": [
             {"reason": reason, "records": count, "entities": tally.examples[reason]}
@@ -137,6 +157,18 @@ def ingest(job: Job) -> None:
     (job.output("report") / "ingestion.json").write_text(text, encoding="utf-8")
     say(f"{tally.written:,} of {tally.records:,} records written in {seconds:.1f} s, {tally.calls:,} calls")
     settle(tally)
+    progress.end()
+
+
+def progress_of(curated: Sequence[Path], group: str, config: Mapping[str, Any]) -> Progress:
+    """How far an earlier job has come with the same records for the same group."""
+    uri = os.environ.get("PROGRESS")
+    if uri is None:
+        return Progress(None, "")
+    code = sorted(Path(__file__).parent.glob("*.py"))  # it makes records of the rows
+    told = (os.environ["FEATURE_GROUP_CREATED"], os.environ["DAY_END"])
+    facts = (group, *told, json.dumps(config, sort_keys=True))
+    return Progress(uri, fingerprint([*code, *curated], *facts))
 
 
 def settle(tally: Tally) -> None:
@@ -148,8 +180,8 @@ def settle(tally: Tally) -> None:
     if told:
         refused = sum(tally.refused.values())
         raise JobError(f"AWS refused {refused:,} of {tally.records:,} records: {'; '.join(told)}")
-    if tally.written != tally.records:
-        missing = tally.records - tally.written
+    missing = tally.records - tally.resumed - tally.written
+    if missing:
         raise Unwritten(f"{missing:,} of {tally.records:,} records: {tally.silence}")
 
 
@@ -325,6 +357,26 @@ def batched(each: Iterator[str], size: int) -> Iterator[Batch]:
         yield batch
 
 
+def outstanding(
+    table: pa.Table, times: pa.ChunkedArray, config: Mapping[str, Any], progress: Progress
+) -> Iterator[tuple[int, Batch]]:
+    """The batches that are not known to be written, with their numbers; first those left open."""
+    size, taken = config["feature_store"]["batch_size"], progress.taken
+    for number in sorted(progress.open):
+        rows = number * size, size
+        yield number, list(records(table.slice(*rows), times.slice(*rows), config))
+    rest = records(table.slice(taken * size), times.slice(taken * size), config)
+    yield from enumerate(batched(rest, size), taken)
+
+
+class Sent(NamedTuple):
+    """What came of sending a batch once."""
+
+    again: Batch  # what has to be sent again
+    reason: str  # and why
+    refused: int = 0  # records that AWS will not take
+
+
 class Writer:
     """Writes batches to one group, patiently."""
 
@@ -334,26 +386,28 @@ class Writer:
         self.over = threading.Event()  # nothing more is to be written: another thread met a fault
         self.aws = aws
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         """Write all records of a batch, or count why one was refused, or give up on AWS's silence.
 
-        Raises JobError if AWS will take none, whatever is in them.
+        Answers whether AWS has acknowledged all of them. Raises JobError if it will take none, whatever is
+        in them.
         """
-        pause, began = FIRST_PAUSE_SECONDS, time.monotonic()
+        pause, began, refused = FIRST_PAUSE_SECONDS, time.monotonic(), 0
         while True:
-            batch, reason = self._sent(batch)
+            sent = self._sent(batch)
+            batch, refused = sent.again, refused + sent.refused
             if not batch:
-                return
+                return not refused
             if time.monotonic() - began > PATIENCE_SECONDS:
-                self.tally.silence = f"{reason}, for {PATIENCE_SECONDS:.0f} s"
-                return
+                self.tally.silence = f"{sent.reason}, for {PATIENCE_SECONDS:.0f} s"
+                return False
             # Many threads are throttled together; drawn pauses keep them from coming back together.
             if self.over.wait(random.uniform(pause / 2, pause)):  # noqa: S311 - spreads load, hides nothing
-                return
+                return False
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _sent(self, batch: Batch) -> tuple[Batch, str]:
-        """Send a batch once; answers what of it has to be sent again, and why."""
+    def _sent(self, batch: Batch) -> Sent:
+        """Send a batch once."""
         if not self.aws.knows_batches:
             return self._singly(batch)
         entry = f'{{"FeatureGroupName":{json.dumps(self.group)},"Record":'
@@ -363,13 +417,13 @@ class Writer:
         except ClientError as error:
             if passing(error):
                 self.tally.count(throttled=len(batch))
-                return batch, str(error)
+                return Sent(batch, str(error))
             if code_of(error) not in ("ValidationError", "ValidationException"):
                 raise JobError(f"{self.group}: {error}") from error
             return self._singly(batch)  # one record spoils the call: find out which
         except HTTPClientError as error:  # it may have been heard; writing the same again does no harm
             self.tally.count(throttled=len(batch))
-            return batch, f"{type(error).__name__}: {error}"
+            return Sent(batch, f"{type(error).__name__}: {error}")
         again = [text_of(entry["Record"]) for entry in answer["UnprocessedEntries"]]
         reason = "AWS left it unprocessed"
         refused = 0
@@ -382,10 +436,10 @@ class Writer:
                 refused += 1
                 self.tally.refuse(told, entity_in(failed["Entry"]["Record"]))
         self.tally.count(written=len(batch) - len(again) - refused, throttled=len(again))
-        return again, reason
+        return Sent(again, reason, refused)
 
-    def _singly(self, batch: Batch) -> tuple[Batch, str]:
-        again, reason = [], ""
+    def _singly(self, batch: Batch) -> Sent:
+        again, reason, refused = [], "", 0
         for text in batch:
             record = json.loads(text)
             try:
@@ -398,6 +452,7 @@ class Writer:
                 elif code_of(error) in ("ValidationError", "ValidationException"):
                     self.tally.refuse(error.response["Error"].get("Message", str(error)), entity_in(record))
                     self.tally.count()
+                    refused += 1
                 else:
                     raise JobError(f"{self.group}: {error}") from error
             except HTTPClientError as error:
@@ -406,7 +461,7 @@ class Writer:
                 self.tally.count(throttled=1)
             else:
                 self.tally.count(written=1)
-        return again, reason
+        return Sent(again, reason, refused)
 
 
 def passing(error: ClientError) -> bool:
@@ -430,8 +485,15 @@ def entity_in(record: list[dict[str, str]]) -> str:
     return record[0]["ValueAsString"]
 
 
-def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, parallel: int) -> None:
-    """Write all batches, some at once, and say now and then how far it is.
+def write_all(
+    writer: Writer,
+    batches: Iterator[tuple[int, Batch]],
+    tally: Tally,
+    progress: Progress,
+    *,
+    parallel: int,
+) -> None:
+    """Write all batches, some at once; say and keep now and then how far it is.
 
     Each thread takes the next batch when it has written one, so no more are in memory than are being sent.
     The first fault ends all.
@@ -442,26 +504,50 @@ def write_all(writer: Writer, batches: Iterator[Batch], tally: Tally, *, paralle
         try:
             while not over.is_set():
                 with taking:
-                    batch = next(batches, None)
-                if batch is None:
-                    return
-                writer.write(batch)
+                    number, batch = next(batches, (-1, None))
+                    if batch is None:
+                        return
+                    progress.take(number)
+                if writer.write(batch):
+                    progress.done(number)
         except BaseException:
             over.set()
             raise
 
-    with ThreadPoolExecutor(parallel) as pool:
-        writing = {pool.submit(write_some) for _ in range(parallel)}
-        try:
-            while writing:
-                done, writing = wait(writing, PROGRESS_SECONDS, FIRST_EXCEPTION)
-                for each in done:
-                    each.result()
-                if writing:
-                    say(f"{tally.written:,} of {tally.records:,} written, {tally.throttled:,} sent again")
-        finally:
-            over.set()
+    try:
+        with ThreadPoolExecutor(parallel) as pool:
+            writing = {pool.submit(write_some) for _ in range(parallel)}
+            said = time.monotonic()
+            try:
+                while writing:
+                    done, writing = wait(writing, KEPT_SECONDS, FIRST_EXCEPTION)
+                    for each in done:
+                        each.result()
+                    if writing:
+                        keep(progress)
+                    if writing and time.monotonic() - said >= SAID_SECONDS:
+                        said = time.monotonic()
+                        there = tally.resumed + tally.written
+                        say(f"{there:,} of {tally.records:,} written, {tally.throttled:,} sent again")
+            finally:
+                over.set()
+    finally:
+        keep(progress)  # with what was still on its way
+
+
+def keep(progress: Progress) -> None:
+    """Keep how far it is. If that fails, writing goes on: it only costs a later job the same calls again."""
+    try:
+        progress.keep()
+    except (ClientError, BotoCoreError) as error:
+        say(f"how far it is could not be kept: {error}")
+
+
+def stop(*_: Any) -> None:
+    """Leave as after a fault, with all that is on its way answered and kept: SageMaker grants two minutes."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
     sys.exit(run(ingest))

@@ -1,7 +1,7 @@
 -- One row is one day of the window: its accepted and its curated rows, how many of them have no features (`unknown`), how many have
 -- those of a deleted entity (`deleted`), and of the run's own day how many have none of this run's writing yet
--- (`late`: the record of a row's own event time must have been written since the ingestion began). Each with the
--- first entities that it is true of.
+-- (`late`: the record of a row's own event time must have been written since the ingestion began, or it may be what
+-- an earlier run of the day wrote, and the new one is on its way). Each with the first entities that it is true of.
 {%- set features = [] %}
 WITH {% include "prepare_transform/known_features.sql" %}
 , judged AS (

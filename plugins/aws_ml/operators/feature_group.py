@@ -48,9 +48,9 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
     :param report_key: key of `feature_group.json` (templated)
     :param poll_seconds: seconds between two polls
     :param deferrable: wait on the triggerer instead of on a worker
-    :return: ``{"name", "arn", "database", "table", "offline_uri", "features", "created", "added", "left"}``;
-        `database` and `table` are the offline store's in the Glue catalog, `created` and `added` what this
-        task has done in all its tries
+    :return: ``{"name", "arn", "created_at", "database", "table", "offline_uri", "features", "created",
+        "added", "left"}``; `database` and `table` are the offline store's in the Glue catalog, `created_at`
+        is in ISO 8601, `created` and `added` what this task has done in all its tries
     """
 
     aws_hook_class = SageMakerHook
@@ -236,6 +236,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         return {
             "name": group["FeatureGroupName"],
             "arn": group["FeatureGroupArn"],
+            "created_at": group["CreationTime"].astimezone(UTC).isoformat(),
             "database": offline["DataCatalogConfig"]["Database"],
             "table": offline["DataCatalogConfig"]["TableName"],
             "offline_uri": offline["S3StorageConfig"]["ResolvedOutputS3Uri"],
@@ -257,7 +258,7 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
             "name": result["name"],
             "arn": result["arn"],
             "created": result["created"],
-            "created_at": group["CreationTime"].astimezone(UTC).isoformat(),
+            "created_at": result["created_at"],
             "changed_at": changed.astimezone(UTC).isoformat() if changed else None,
             "features_before": None
             if result["created"]

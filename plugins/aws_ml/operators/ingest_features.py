@@ -21,8 +21,13 @@ class IngestFeaturesOperator(ProcessingJobOperator):
     :param report_key: key of `ingestion.json` (templated)
     :param group_arn: the feature group (templated)
     :param lineage: tags of the group, besides `ingest_job` (templated)
-    :return: what the processing operator returns, with ``{"started", "ended", "records", "written"}``; the
-        times are the job's on AWS's clock, in seconds since 1970, the first of them whole
+    A job that went on where another one was broken off has written only some of the records. The others were
+    written since that one began, so that is when the ingestion started.
+
+    :return: what the processing operator returns, with ``{"started", "ended", "records", "resumed",
+        "written"}``. The times are on AWS's clock, in seconds since 1970: no record of the day was called
+        for by this ingestion before `started`, which is whole; the job ended at `ended`. Of all `records`,
+        `resumed` were written before the job, and `written` by it
     """
 
     template_fields: Sequence[str] = (
@@ -53,11 +58,12 @@ class IngestFeaturesOperator(ProcessingJobOperator):
         self._client().add_tags(
             ResourceArn=self.group_arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
         )
+        started = report["began"] if report["resumed"] else description["ProcessingStartTime"].timestamp()
         return {
             **super().result(handle, description),
-            # The offline store keeps whole seconds of the time of a call.
-            "started": math.floor(description["ProcessingStartTime"].timestamp()),
+            "started": math.floor(started),  # the offline store keeps whole seconds of the time of a call
             "ended": description["ProcessingEndTime"].timestamp(),
             "records": report["records"],
+            "resumed": report["resumed"],
             "written": report["written"],
         }

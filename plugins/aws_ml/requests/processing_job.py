@@ -11,6 +11,7 @@ from aws_ml.run import (
     CODE_PREFIX,
     DATASET_URI,
     FEATURE_GROUP,
+    FEATURE_GROUP_CREATED,
     JOINED,
     ROLE_ARN,
     WRANGLER_JOB,
@@ -91,7 +92,12 @@ def ingest_features(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, An
         code=code,
         inputs={"curated": paths.uri(paths.curated)},
         outputs={"report": paths.uri(paths.ingestion)},
-        environment={"FEATURE_GROUP": FEATURE_GROUP, "DAY_END": AS_OF},
+        environment={
+            "FEATURE_GROUP": FEATURE_GROUP,
+            "FEATURE_GROUP_CREATED": FEATURE_GROUP_CREATED,
+            "DAY_END": AS_OF,
+            "PROGRESS": paths.uri(paths.ingestion_progress),
+        },
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +14,16 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from aws_ml.exceptions import RemoteJobFailed
+from aws_ml.exceptions import RemoteJobFailed, RemoteJobStopped
 from aws_ml.operators.feature_group import FeatureGroupOperator
 from aws_ml.operators.ingest_features import IngestFeaturesOperator
 from aws_ml.operators.publish_code import PublishCodeOperator
 from aws_ml.requests import feature_group, processing_job
-from aws_ml.sensors.offline_store import OfflineStoreSensor
 from tests.contract.aws_ml.conftest import ROLE, TaskInstance
 from tests.contract.aws_ml.test_point_in_time import DAY, NOON, World, loan, seconds, xcoms  # noqa: F401
+from tests.support.feature_store import until
+from tests.support.gate import HELD, gate_before
+from tests.support.lake import Lake
 from tests.support.stand_in import StandIn
 from tests.unit.aws_ml.rendering import XCOMS
 
@@ -48,9 +52,9 @@ class Kept(World):
         self.table = told["table"]
         return told
 
-    def ingest(self, day: str = DAY) -> dict[str, Any]:
+    def ingest(self, day: str = DAY, task: TaskInstance | None = None, **environment: str) -> dict[str, Any]:
         """The job itself, in a process of its own, with the code that is published."""
-        task = TaskInstance()
+        task = task or TaskInstance()
         XCOMS["publish_code"] = PublishCodeOperator(
             task_id="publish_code",
             bucket="local-ml",
@@ -58,6 +62,7 @@ class Kept(World):
             config=self.workflow.resolved(),
         ).execute(task.context())
         config = self.render(processing_job.ingest_features(self.workflow), day)
+        config["Environment"] |= environment
         told: dict[str, Any] = IngestFeaturesOperator(
             task_id="ingest_features",
             config={**config, "ProcessingJobName": task.base_name},
@@ -72,10 +77,14 @@ class Kept(World):
 
     def wait(self, day: str = DAY) -> Any:
         told = XCOMS["ingest_features"]
-        sensor: OfflineStoreSensor = self.waiting(day=day, ended=told["ended"])
+        sensor = self.waiting(day=day, started=told["started"], ended=told["ended"])
         XCOMS["ingest_features"] = told
-        sensor.config = self.render(sensor.config, day)
         return sensor.execute(TaskInstance().context())
+
+    def stored(self, what: str) -> list[list[str | None]]:
+        """What Athena reads in the offline store."""
+        told = XCOMS["define_features"]
+        return Lake(self.aws).sql(f'SELECT {what} FROM "{told["database"]}"."{told["table"]}"')  # noqa: S608
 
     def document(self, key: str) -> Any:
         """What a task left for people."""
@@ -204,6 +213,52 @@ def test_the_same_day_twice_leaves_one_current_record_a_key(world: Kept) -> None
     assert world.wait() == {"rows": {DAY: 60}}
     assert {entity: world.online(entity) for entity in before} == before
     assert [row["income"] for row in world.joined()] == [1.0] * 30
+
+
+def test_a_stopped_ingestion_goes_on_and_none_of_its_records_is_late(
+    furnished: StandIn, tmp_path: Path
+) -> None:
+    """12 batches of 5: five acknowledged, two heard and not answered, which the retry sends with the rest.
+
+    The retry begins in a later second than the first job's last record, so a wait that asked for what was
+    written since the retry began would miss them.
+    """
+    world = Kept(furnished, tmp_path, batch_size=5, parallel=2)
+    world.accept(world.curated(*(loan(f"L{n:02}", f"C{n:02}", income=float(n)) for n in range(60))))
+    world.define()
+    task = TaskInstance()
+    ways = dict.fromkeys((1, 2, 3, 4, 5)) | dict.fromkeys((6, 7), HELD)
+    with (
+        gate_before(furnished, lambda call: ways.get(call, "ServiceUnavailable")) as gate,
+        ThreadPoolExecutor() as pool,
+    ):
+        to = {"AWS_ENDPOINT_URL_SAGEMAKER_FEATURESTORE_RUNTIME": gate.url}
+        first = pool.submit(world.ingest, task=task, **to)
+        until(lambda: gate.held, lambda held: held == 2, "the calls on their way")
+        last = time.time()
+        sagemaker = furnished.client("sagemaker")
+        sagemaker.stop_processing_job(ProcessingJobName=f"{task.base_name}-1")
+        gate.over.set()
+        with pytest.raises(RemoteJobStopped):
+            first.result()
+    until(time.time, lambda now: int(now) > int(last), "another second")
+
+    told = world.ingest(task=task)
+    assert told["name"] == f"{task.base_name}-2"
+    assert (told["records"], told["resumed"], told["written"]) == (60, 25, 35)
+    names = [f"{task.base_name}-{attempt}" for attempt in (1, 2)]
+    jobs = [sagemaker.describe_processing_job(ProcessingJobName=name) for name in names]
+    began, again = (int(job["ProcessingStartTime"].timestamp()) for job in jobs)
+    assert began <= told["started"] <= int(last) < again
+    assert world.wait() == {"rows": {DAY: 120}}
+    assert [row["income"] for row in world.joined()] == [float(n) for n in range(60)]
+    (counts,) = world.stored("count(*), count(DISTINCT customer), count_if(is_deleted)")
+    assert counts == ["70", "60", "0"]  # the ten that were heard and not answered are there twice
+    assert {entity: float(world.online(entity)["income"]) for entity in ("C00", "C27", "C59")} == {
+        "C00": 0.0,
+        "C27": 27.0,
+        "C59": 59.0,
+    }
 
 
 def test_the_group_says_what_was_written_last(world: Kept) -> None:

@@ -140,10 +140,15 @@ class World:
         return told
 
     def waiting(
-        self, *, ended: float = INGESTED + 60, day: str = DAY, **arguments: Any
+        self,
+        *,
+        started: float = INGESTED,
+        ended: float = INGESTED + 60,
+        day: str = DAY,
+        **arguments: Any,
     ) -> OfflineStoreSensor:
         XCOMS["define_features"] |= {"table": self.table}
-        XCOMS["ingest_features"] = {"started": INGESTED}
+        XCOMS["ingest_features"] = {"started": started}
         return OfflineStoreSensor(
             task_id="wait_for_offline_store",
             config=self.render(point_in_time.count_known(self.workflow), day),

@@ -18,7 +18,12 @@ XCOMS: dict[str, dict[str, Any]] = {
         "weighted": False,
     },
     "register_accepted": {"days": ["2026-01-15"], "weighted": False},
-    "define_features": {"name": "g", "database": "sagemaker_featurestore", "table": "g_1768471200"},
+    "define_features": {
+        "name": "g",
+        "database": "sagemaker_featurestore",
+        "table": "g_1768471200",
+        "created_at": "2026-01-15T10:00:00+00:00",
+    },
     "ingest_features": {"started": 1768521600.5},
     "join_features": {
         "curated": "s3://local-ml/w/j/part=curated/",

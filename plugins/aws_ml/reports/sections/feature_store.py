@@ -70,6 +70,7 @@ class Ingestion(Part):
     """``ingestion.json`` of the ingestion job."""
 
     records: Count
+    resumed: Count = 0  # written by a job before the one that told this
     written: Count
     refused: tuple[Refused, ...] = ()
     calls: Count = 0
@@ -77,9 +78,14 @@ class Ingestion(Part):
     seconds: Number | None = None
 
     @property
+    def there(self) -> int:
+        """Records that are written, by whichever job."""
+        return self.resumed + self.written
+
+    @property
     def unwritten(self) -> int:
         """Records that are neither written nor refused."""
-        return self.records - self.written - sum(each.records for each in self.refused)
+        return self.records - self.there - sum(each.records for each in self.refused)
 
     @property
     def rate(self) -> float | None:
@@ -166,9 +172,9 @@ def tile_of(group: Group | None, ingestion: Ingestion | None, *, lost: bool) -> 
     if lost:
         return Tile("rows lost", "between the store and the feature job", Tone.BAD)
     if ingestion:
-        missing = ingestion.records - ingestion.written
+        missing = ingestion.records - ingestion.there
         says = f"{missing:,} of {ingestion.records:,} are not" if missing else changed or "all of the day's"
-        return Tile(f"{ingestion.written:,} written", says, Tone.BAD if missing else Tone.PLAIN)
+        return Tile(f"{ingestion.there:,} written", says, Tone.BAD if missing else Tone.PLAIN)
     return Tile(f"{len(group.features):,} features", changed) if group else None
 
 

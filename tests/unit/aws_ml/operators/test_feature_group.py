@@ -213,6 +213,7 @@ def test_a_group_is_made_described_and_waited_for(aws: Aws) -> None:
     assert define() == {
         "name": "loans",
         "arn": ARN,
+        "created_at": "1970-01-01T00:00:01+00:00",
         "database": "sagemaker_featurestore",
         "table": "loans_1",
         "offline_uri": "s3://bucket/store/data",

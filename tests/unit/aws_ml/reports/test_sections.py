@@ -417,7 +417,7 @@ class TestFeatureStore:
             "3 of 30 are not",
             Tone.BAD,
         )
-        whole = {"records": 30, "written": 30}
+        whole = {"records": 30, "resumed": 20, "written": 10}
         view = feature_store.view(material(feature_store.SECTION, FEATURE_GROUP, ingestion=whole))
         assert view is not None
         assert view.tile is not None
@@ -426,6 +426,14 @@ class TestFeatureStore:
             "1 feature added",
             Tone.PLAIN,
         )
+
+    def test_what_an_earlier_job_has_written_is_told_apart(self) -> None:
+        gone_on = {"records": 30, "resumed": 21, "written": 9, "seconds": 0.5}
+        html = shown(feature_store.SECTION, FEATURE_GROUP, ingestion=gone_on)
+        assert '<dt>written before a break</dt><dd>21 <span class="quiet">70.0 %</span></dd>' in html
+        assert "<dt>left</dt><dd>0</dd>" in html
+        assert "18 records a second" in html  # its own nine in half a second
+        assert "a break" not in shown(feature_store.SECTION, FEATURE_GROUP)
 
     def test_rows_that_got_lost_on_the_way_are_bad(self) -> None:
         """70 labelled rows have features, 62 of them came: 30 and 32."""

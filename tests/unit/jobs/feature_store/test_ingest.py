@@ -144,6 +144,15 @@ def refused(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any
     return 200, {"Errors": [failed], "UnprocessedEntries": []}
 
 
+def accepted(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    aws.take(entries)
+    return 200, {"Errors": [], "UnprocessedEntries": []}
+
+
+def gone(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    return 403, {"__type": "AccessForbidden", "message": "the role is gone"}
+
+
 def spoilt_call(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
     return 400, {"__type": "ValidationError", "message": "1 validation error detected"}
 
@@ -328,6 +337,8 @@ class TestWriting:
         assert report == {
             "feature_group": "loans",
             "records": 110,
+            "resumed": 0,
+            "began": None,
             "written": 110,
             "refused": [],
             "calls": 5,
@@ -368,17 +379,9 @@ class TestWriting:
         with pytest.raises(Unwritten, match=r"110 of 110 records: .*Rate exceeded.*, for 0 s"):
             day.ingest(*self.ROWS)
 
-    def test_a_killed_job_is_started_again_without_loss_or_double(self, day: Day, aws: Aws) -> None:
+    def test_without_progress_a_broken_off_job_is_done_again(self, day: Day, aws: Aws) -> None:
         """What a first life wrote is written over with the same."""
-
-        def die(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-            return 403, {"__type": "AccessForbidden", "message": "the role is gone"}
-
-        def accept(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-            aws.take(entries)
-            return 200, {"Errors": [], "UnprocessedEntries": []}
-
-        aws.troubles = [accept, accept, die, die, die]
+        aws.troubles = [accepted, accepted, gone, gone, gone]
         with pytest.raises(JobError, match="AccessForbidden"):
             day.ingest(*self.ROWS)
         assert 0 < len(aws.records) < 110
@@ -393,10 +396,6 @@ class TestWriting:
     ) -> None:
         """Three of four threads pause for ten minutes when the fourth is told that all is over."""
         monkeypatch.setattr(job_module, "FIRST_PAUSE_SECONDS", 600)
-
-        def gone(aws: Aws, entries: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-            return 403, {"__type": "AccessForbidden", "message": "the role is gone"}
-
         aws.troubles = [throttled, throttled, throttled, gone]
         with pytest.raises(JobError, match="the role is gone"):
             day.ingest(*self.ROWS)

@@ -1,28 +1,21 @@
-"""The ingestion as a process of its own and a real stand-in, with calls throttled or lost, and killed.
-
-Between the two stands a toll gate, which lets calls through as they are, or does to them what AWS may do.
-"""
+"""The ingestion as a process of its own and a real stand-in, with calls throttled or lost, and killed."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.support.feature_store import created, group_request, table_of, until
+from tests.support.gate import HELD, LOST, gate_before
 from tests.support.lake import Lake
 from tests.support.stand_in import ROOT, StandIn, stand_in  # noqa: F401 - a fixture
 
@@ -38,68 +31,6 @@ CONFIG = {
     },
     "feature_store": {"entity": None, "event_time": None, "features": None, "batch_size": 25, "parallel": 4},
 }
-HELD = "held"  # until the client is gone
-Way = Callable[[int], str | None]
-
-
-class Gate(ThreadingHTTPServer):
-    """Passes calls on to the stand-in; ``way`` says what else becomes of the nth."""
-
-    daemon_threads = True
-
-    def __init__(self, aws: StandIn, way: Way) -> None:
-        self.host = urlsplit(aws.endpoint_url).netloc
-        self.way = way
-        self.calls = 0
-        self.tolled = 0  # calls that were not simply passed on
-        self.lock = threading.Lock()
-        self.holding = threading.Event()
-        self.gone = threading.Event()
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Gate
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with self.server.lock:
-            self.server.calls += 1
-            way = self.server.way(self.server.calls)
-            self.server.tolled += way is not None
-        if way == HELD:
-            self.server.holding.set()
-            self.server.gone.wait()
-            self.close_connection = True
-            return
-        if way == "ThrottlingException":
-            self.answer(400, b'{"message":"Rate exceeded"}', way)
-            return
-        if way == "ServiceUnavailable":
-            self.answer(503, b"", way)
-            return
-        connection = http.client.HTTPConnection(self.server.host)
-        connection.request("POST", self.path, body, dict(self.headers))  # with its Host, which is signed
-        answer = connection.getresponse()
-        said = answer.read()
-        connection.close()
-        if way == "lost":
-            self.close_connection = True
-            return
-        self.answer(answer.status, said, answer.headers.get("x-amzn-ErrorType", ""))
-
-    def answer(self, status: int, body: bytes, code: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if code:
-            self.send_header("x-amzn-ErrorType", code)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
 
 
 class Day:
@@ -128,7 +59,13 @@ class Day:
         pq.write_table(pa.table({"id": NAMES, "pay": pay}), curated / "part-0.parquet")
 
     def start(self, endpoint: str) -> subprocess.Popen[str]:
-        told = {"AWS_ENDPOINT_URL": endpoint, "FEATURE_GROUP": self.group, "DAY_END": str(DAY_END)}
+        told = {
+            "AWS_ENDPOINT_URL_SAGEMAKER_FEATURESTORE_RUNTIME": endpoint,
+            "FEATURE_GROUP": self.group,
+            "FEATURE_GROUP_CREATED": self.described["CreationTime"].isoformat(),
+            "DAY_END": str(DAY_END),
+            "PROGRESS": f"s3://{self.lake.bucket}/{self.group}/progress.json",
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "jobs.feature_store.ingest", "--base", str(self.base)],
             env={**os.environ, **self.aws.env(), **told, "PYTHONPATH": str(ROOT / "include")},
@@ -140,6 +77,13 @@ class Day:
     def report(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.base / "output" / "report" / "ingestion.json").read_text())
         return found
+
+    def kept(self) -> Any:
+        """What is kept of how far it is; None if nothing is yet."""
+        s3, key = self.aws.client("s3"), f"{self.group}/progress.json"
+        if not s3.list_objects_v2(Bucket=self.lake.bucket, Prefix=key)["KeyCount"]:
+            return None
+        return json.load(s3.get_object(Bucket=self.lake.bucket, Key=key)["Body"])
 
     def current(self) -> dict[str, str]:
         """Each entity's online value; who has none is left out."""
@@ -175,42 +119,17 @@ class Day:
         assert self.offline() == (RECORDS, 0, 1_999_000.0)
 
 
-@pytest.fixture
-def gated(stand_in: StandIn) -> Iterator[Callable[[Way], Gate]]:  # noqa: F811
-    """Open gates of a test's own."""
-    opened: list[tuple[Gate, threading.Thread]] = []
-
-    def open_one(way: Way) -> Gate:
-        gate = Gate(stand_in, way)
-        thread = threading.Thread(target=gate.serve_forever, args=(0.05,))
-        thread.start()
-        opened.append((gate, thread))
-        return gate
-
-    yield open_one
-    for gate, thread in opened:
-        gate.gone.set()
-        gate.shutdown()
-        thread.join()
-        gate.server_close()
-
-
-def url(gate: Gate) -> str:
-    return f"http://127.0.0.1:{gate.server_port}"
-
-
-@pytest.mark.parametrize("trouble", ["ThrottlingException", "ServiceUnavailable", "lost"])
+@pytest.mark.parametrize("trouble", ["ThrottlingException", "ServiceUnavailable", LOST])
 def test_nothing_is_lost_or_doubled_when_every_third_call_fails(
     stand_in: StandIn,  # noqa: F811
     tmp_path: Path,
-    gated: Callable[[Way], Gate],
     trouble: str,
 ) -> None:
     """80 batches, of which every third call is throttled, or not heard, or heard without an answer."""
     day = Day(stand_in, tmp_path, f"busy-{trouble}")
-    gate = gated(lambda call: trouble if call % 3 == 0 else None)
-    job = day.start(url(gate))
-    said, _ = job.communicate()
+    with gate_before(stand_in, lambda call: trouble if call % 3 == 0 else None) as gate:
+        job = day.start(gate.url)
+        said, _ = job.communicate()
     assert job.returncode == 0, said
     assert gate.tolled >= 26
     report = day.report()
@@ -220,25 +139,36 @@ def test_nothing_is_lost_or_doubled_when_every_third_call_fails(
     day.has_all()
 
 
-def test_a_job_that_was_killed_half_way_is_started_again_and_loses_nothing(
+@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_goes_on_where_a_killed_one_was(
     stand_in: StandIn,  # noqa: F811
     tmp_path: Path,
-    gated: Callable[[Way], Gate],
+    way: signal.Signals,
 ) -> None:
-    """kill -9 when 40 of 80 batches are through and some are on their way."""
-    day = Day(stand_in, tmp_path, "killed")
-    gate = gated(lambda call: HELD if call > 40 else None)
-    job = day.start(url(gate))
-    assert gate.holding.wait(60)
-    job.send_signal(signal.SIGKILL)
-    job.communicate()
-    assert job.returncode == -signal.SIGKILL
-    written = day.current()
-    assert 0 < len(written) <= 40 * 25
+    """Killed when 40 of 80 batches are acknowledged, and four are heard and not answered: 40 are left.
+
+    A job that is asked to stop keeps what it has just written; one that is killed has kept it before.
+    """
+    day = Day(stand_in, tmp_path, way.name.lower())
+    with gate_before(stand_in, lambda call: HELD if call > 40 else None) as gate:
+        job = day.start(gate.url)
+        until(lambda: gate.held, lambda held: held == 4, "the calls on their way")
+        if way is signal.SIGKILL:
+            until(day.kept, lambda kept: kept is not None and kept["taken"] == 44, "the progress")
+        job.send_signal(way)
+        gate.over.set()
+        job.communicate()
+    assert job.returncode == (-9 if way is signal.SIGKILL else 143)
+    assert len(day.current()) == 44 * 25
     assert not (day.base / "output" / "report" / "ingestion.json").exists()
+    kept = day.kept()
+    assert (kept["taken"], len(kept["open"]), kept["ended"]) == (44, 4, False)
 
     again = day.start(stand_in.endpoint_url)
     said, _ = again.communicate()
     assert again.returncode == 0, said
-    assert day.report()["written"] == RECORDS
+    report = day.report()
+    assert (report["records"], report["resumed"], report["written"]) == (RECORDS, 1000, 1000)
+    assert (report["calls"], report["began"]) == (40, kept["began"])
+    assert day.kept()["ended"]
     day.has_all()
