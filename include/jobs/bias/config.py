@@ -1,7 +1,8 @@
 """analysis_config.json: what SageMaker Clarify is asked to do. Read strictly: nothing in it is ignored.
 
 Keys and meanings are those of "Analysis Configuration Files" in the SageMaker developer guide. This engine
-measures bias before training; what Clarify can do besides is refused by name.
+measures bias before and after training and explains models of tabular data; what Clarify can do besides is
+refused by name.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.bias.posttraining import POSTTRAINING
 from jobs.bias.pretraining import PRETRAINING
-from jobs.processing.job import JobError
+from jobs.bias.reading import ConfigError, column_of, kind, of_type, refuse_unknown, values_of
+from jobs.bias.registry import Registry
+from jobs.explain.config import Pdp, Predictor, Shap
 
 DATASET_TYPES = ("text/csv", "application/x-parquet", "application/jsonlines")
 KEYS = (
@@ -27,6 +31,9 @@ KEYS = (
     "facet",
     "group_variable",
     "excluded_columns",
+    "predicted_label",
+    "probability_threshold",
+    "predictor",
     "methods",
 )
 INTERSECTIONS = "facet_intersections"  # our own key, see jobs.bias.measure
@@ -35,20 +42,14 @@ KEYS_OF_CLARIFY_ONLY = (
     "facet_dataset_uri",
     "facet_headers",
     "joinsource_name_or_index",
-    "predicted_label",
     "predicted_label_dataset_uri",
     "predicted_label_headers",
-    "predictor",
-    "probability_threshold",
     "segment_config",
     "time_series_data_config",
 )
-METHODS = ("pre_training_bias", "report")
-METHODS_OF_CLARIFY_ONLY = ("asymmetric_shapley_value", "pdp", "post_training_bias", "shap")
-
-
-class ConfigError(JobError):
-    """analysis_config.json cannot be followed; the message names the key and what was expected."""
+METHODS = ("pre_training_bias", "post_training_bias", "shap", "pdp", "report")
+METHODS_OF_CLARIFY_ONLY = ("asymmetric_shapley_value",)
+PROBABILITY_THRESHOLD = 0.5  # Clarify's default
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,26 @@ class AnalysisConfig:
     facets: tuple[Facet, ...]
     intersections: tuple[tuple[Facet, ...], ...]  # each a group of rows that are in all of its facets
     group_variable: str | int | None
-    metrics: tuple[str, ...]  # sorted short names
+    metrics: tuple[str, ...]  # before training: sorted short names
     report_name: str
     report_title: str
+    excluded: tuple[str | int, ...] = ()  # columns that the model is not shown
+    predicted_label: str | int | None = None  # the column of predictions, where the dataset has them
+    probability_threshold: float = PROBABILITY_THRESHOLD
+    predictor: Predictor | None = None
+    metrics_after: tuple[str, ...] = ()  # after training: sorted short names
+    shap: Shap | None = None
+    pdp: Pdp | None = None
 
     @property
-    def columns(self) -> list[str | int]:
-        """Every column that is looked at, by name or position."""
+    def columns(self) -> list[str | int] | None:
+        """Every column that is looked at, by name or position; None: all, as the model sees them."""
+        if self.predictor is not None:
+            return None
         crossed = [facet for facets in self.intersections for facet in facets]
         group = [] if self.group_variable is None else [self.group_variable]
-        return [self.label, *(facet.column for facet in (*self.facets, *crossed)), *group]
+        predicted = [] if self.predicted_label is None else [self.predicted_label]
+        return [self.label, *(facet.column for facet in (*self.facets, *crossed)), *group, *predicted]
 
     @classmethod
     def read(cls, path: Path, intersections: bool = False) -> AnalysisConfig:
@@ -92,7 +103,7 @@ class AnalysisConfig:
         except ValueError as error:
             raise ConfigError(f"{path.name} is not JSON in UTF-8: {error}") from error
         if not isinstance(document, dict):
-            raise ConfigError(f"{path.name} must hold an object, not {_kind(document)}")
+            raise ConfigError(f"{path.name} must hold an object, not {kind(document)}")
         return cls.of(document, intersections)
 
     @classmethod
@@ -103,37 +114,67 @@ class AnalysisConfig:
         """
         given = {key: value for key, value in document.items() if value is not None}
         known = (*KEYS, INTERSECTIONS) if intersections else KEYS
-        _refuse_unknown(given, "", known, KEYS_OF_CLARIFY_ONLY)
+        refuse_unknown(given, "", known, KEYS_OF_CLARIFY_ONLY)
         if given.get("version", "1.0") != "1.0":
             raise ConfigError(f"version is {given['version']!r}; expected '1.0'")
-        dataset_type = _of_type(given, "dataset_type", str)
+        dataset_type = of_type(given, "dataset_type", str)
         if dataset_type not in DATASET_TYPES:
             raise ConfigError(f"dataset_type is {dataset_type!r}; expected one of {', '.join(DATASET_TYPES)}")
-        headers = _of_type(given, "headers", list, None)
+        headers = of_type(given, "headers", list, None)
         if headers is not None and not all(isinstance(header, str) for header in headers):
             raise ConfigError("headers must be a list of names")
-        features = _of_type(given, "features", str, None)
+        features = of_type(given, "features", str, None)
         if features is not None and dataset_type != "application/jsonlines":
             raise ConfigError(f"features is for application/jsonlines, not for {dataset_type}")
-        methods = _of_type(given, "methods", dict)
-        _refuse_unknown(methods, "methods.", METHODS, METHODS_OF_CLARIFY_ONLY)
-        report = _of_type(methods, "report", dict, {}, "methods.")
-        _refuse_unknown(report, "methods.report.", ("name", "title"), ())
-        name = _of_type(report, "name", str, "report", "methods.report.")
+        methods = of_type(given, "methods", dict)
+        refuse_unknown(methods, "methods.", METHODS, METHODS_OF_CLARIFY_ONLY)
+        report = of_type(methods, "report", dict, {}, "methods.")
+        refuse_unknown(report, "methods.report.", ("name", "title"), ())
+        name = of_type(report, "name", str, "report", "methods.report.")
         if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
             raise ConfigError(f"methods.report.name is {name!r}; expected letters, digits, hyphens and dots")
+        predictor = of_type(given, "predictor", dict, None)
+        predicted_label = column_of(given, "predicted_label", "") if "predicted_label" in given else None
+        before, after = (_metrics(methods, key, known) for key, known in REGISTRIES.items())
+        shap, pdp = (
+            of_type(methods, "shap", dict, None, "methods."),
+            of_type(methods, "pdp", dict, None, "methods."),
+        )
+        if not (before or after or shap is not None or pdp is not None):
+            raise ConfigError(
+                "methods names nothing to do; expected at least one of " + ", ".join(METHODS[:-1])
+            )
+        if (shap is not None or pdp is not None) and predictor is None:
+            raise ConfigError("predictor is missing; methods.shap and methods.pdp ask a model")
+        if after and predictor is None and predicted_label is None:
+            raise ConfigError("predictor is missing; methods.post_training_bias needs it, or predicted_label")
+        if predictor is not None and features is not None:
+            raise ConfigError("features is a JMESPath; with a predictor this engine reads records with names")
+        if pdp is not None and shap is None and not pdp.get("features"):
+            raise ConfigError(
+                "methods.pdp.features is missing; without methods.shap nothing says which matter"
+            )
+        biased = bool(before or after)
+        facets = of_type(given, "facet", list) if biased else given.get("facet", [])
         return cls(
             dataset_type=dataset_type,
             headers=tuple(headers) if headers is not None else None,
             features=features,
-            label=_column(given, "label", ""),
-            label_values=_values(given, "label_values_or_threshold", "", needed=True),
-            facets=_facets(_of_type(given, "facet", list), "facet"),
-            intersections=_intersections(_of_type(given, INTERSECTIONS, list, [])),
-            group_variable=_column(given, "group_variable", "") if "group_variable" in given else None,
-            metrics=_metrics(methods),
+            label=column_of(given, "label", ""),
+            label_values=values_of(given, "label_values_or_threshold", "", needed=biased),
+            facets=_facets(facets, "facet") if biased else (),
+            intersections=_intersections(of_type(given, INTERSECTIONS, list, [])),
+            group_variable=column_of(given, "group_variable", "") if "group_variable" in given else None,
+            metrics=before,
             report_name=name,
-            report_title=_of_type(report, "title", str, "Analysis Report", "methods.report."),
+            report_title=of_type(report, "title", str, "Analysis Report", "methods.report."),
+            excluded=_columns(given, "excluded_columns"),
+            predicted_label=predicted_label,
+            probability_threshold=of_type(given, "probability_threshold", float, PROBABILITY_THRESHOLD),
+            predictor=None if predictor is None else Predictor.of(predictor),
+            metrics_after=after,
+            shap=None if shap is None else Shap.of(shap),
+            pdp=None if pdp is None else Pdp.of(pdp),
         )
 
 
@@ -144,10 +185,10 @@ def _facets(facets: list[Any], key: str) -> tuple[Facet, ...]:
     for index, facet in enumerate(facets):
         where = f"{key}[{index}]"
         if not isinstance(facet, dict):
-            raise ConfigError(f"{where} is {_kind(facet)}; expected an object with name_or_index")
-        _refuse_unknown(facet, f"{where}.", ("name_or_index", "value_or_threshold"), ())
-        column = _column(facet, "name_or_index", f"{where}.")
-        read.append(Facet(column, _values(facet, "value_or_threshold", f"{where}.")))
+            raise ConfigError(f"{where} is {kind(facet)}; expected an object with name_or_index")
+        refuse_unknown(facet, f"{where}.", ("name_or_index", "value_or_threshold"), ())
+        column = column_of(facet, "name_or_index", f"{where}.")
+        read.append(Facet(column, values_of(facet, "value_or_threshold", f"{where}.")))
     return tuple(read)
 
 
@@ -165,68 +206,29 @@ def _intersections(crossings: list[Any]) -> tuple[tuple[Facet, ...], ...]:
     return tuple(read)
 
 
-def _metrics(methods: Mapping[str, Any]) -> tuple[str, ...]:
-    bias = _of_type(methods, "pre_training_bias", dict, where="methods.")
-    _refuse_unknown(bias, "methods.pre_training_bias.", ("methods",), ())
+def _metrics(methods: Mapping[str, Any], key: str, known: Registry) -> tuple[str, ...]:
+    """The metrics that a method asks for; none where it is not asked for."""
+    bias = of_type(methods, key, dict, None, "methods.")
+    if bias is None:
+        return ()
+    refuse_unknown(bias, f"methods.{key}.", ("methods",), ())
     wanted = bias.get("methods", "all")
     if wanted in ("all", ["all"]):
-        return tuple(PRETRAINING.names)
+        return tuple(known.names)
     if not isinstance(wanted, list) or not wanted:
-        raise ConfigError('methods.pre_training_bias.methods must be "all" or a list of metrics')
+        raise ConfigError(f'methods.{key}.methods must be "all" or a list of metrics')
     for name in wanted:
-        if name not in PRETRAINING.names:
-            known = ", ".join(PRETRAINING.names)
-            raise ConfigError(f"methods.pre_training_bias.methods names {name!r}; expected some of {known}")
+        if name not in known.names:
+            expected = ", ".join(known.names)
+            raise ConfigError(f"methods.{key}.methods names {name!r}; expected some of {expected}")
     return tuple(sorted(set(wanted)))
 
 
-def _refuse_unknown(
-    given: Mapping[str, Any], where: str, known: tuple[str, ...], clarify_only: tuple[str, ...]
-) -> None:
-    for key in given:
-        if key in clarify_only:
-            raise ConfigError(
-                f"{where}{key} is not supported: this engine measures bias before training only"
-            )
-        if key not in known:
-            raise ConfigError(f"{where}{key} is unknown; expected some of {', '.join(known)}")
+def _columns(given: Mapping[str, Any], key: str) -> tuple[str | int, ...]:
+    return tuple(
+        column_of({f"{key}[{place}]": column}, f"{key}[{place}]", "")
+        for place, column in enumerate(of_type(given, key, list, []))
+    )
 
 
-_REQUIRED: Any = object()
-
-
-def _of_type(
-    given: Mapping[str, Any], key: str, kind: type, default: Any = _REQUIRED, where: str = ""
-) -> Any:
-    if key not in given:
-        if default is _REQUIRED:
-            raise ConfigError(f"{where}{key} is missing")
-        return default
-    if not isinstance(given[key], kind):
-        raise ConfigError(f"{where}{key} is {_kind(given[key])}; expected {_NAMES[kind]}")
-    return given[key]
-
-
-def _column(given: Mapping[str, Any], key: str, where: str) -> str | int:
-    value = given.get(key)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ConfigError(f"{where}{key} is {_kind(value)}; expected a column's name or its position")
-    return value
-
-
-def _values(given: Mapping[str, Any], key: str, where: str, needed: bool = False) -> tuple[Any, ...]:
-    values = given.get(key, [])
-    if not isinstance(values, list) or not all(isinstance(value, str | int | float) for value in values):
-        raise ConfigError(f"{where}{key} must be a list of values, or of one threshold")
-    if needed and not values:
-        raise ConfigError(f"{where}{key} is missing; expected the positive label values, or one threshold")
-    return tuple(values)
-
-
-_NAMES: dict[type, str] = {str: "text", list: "a list", dict: "an object"}
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "missing"
-    return _NAMES.get(type(value), f"{value!r}")
+REGISTRIES: dict[str, Registry] = {"pre_training_bias": PRETRAINING, "post_training_bias": POSTTRAINING}

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.bias.config import AnalysisConfig, ConfigError
+from jobs.bias.config import AnalysisConfig
+from jobs.bias.reading import ConfigError
 from jobs.bias.selection import whole_numbers
 from jobs.processing.job import JobError
 
@@ -63,6 +64,8 @@ def _require_same(path: Path, names: list[Any], first: Path, expected: list[Any]
 
 def _needed(names: list[Any], config: AnalysisConfig) -> list[Any]:
     """The columns to read. All, where one is named by position or is not there: then a message lists them."""
+    if config.columns is None:
+        return names
     wanted = set(config.columns)
     return [name for name in names if name in wanted] if wanted <= set(names) else names
 

@@ -1,4 +1,4 @@
-"""Bias before training where Clarify is not to be had: its contract, and intersections of facets besides.
+"""Bias and explanations where Clarify is not to be had: its contract, and intersections of facets besides.
 
 The same files in and out as jobs.bias.clarify. analysis_config.json may also say
 

@@ -87,6 +87,21 @@ class Registry:
         return self._metrics[name]
 
 
+def measured(metric: Metric, of: Any) -> dict[str, Any]:
+    """One metric's entry: its value, or null and why there is none.
+
+    :param of: what it is computed from: a Table, or Predictions
+    """
+    entry: dict[str, Any] = {"name": metric.name, "description": metric.description}
+    try:
+        value = metric.compute(of)
+    except NotComputable as reason:
+        return {**entry, "value": None, "error": str(reason)}
+    if math.isinf(value):  # JSON has no infinity; Clarify writes the word
+        return {**entry, "value": "Infinity" if value > 0 else "-Infinity"}
+    return {**entry, "value": value}
+
+
 def _limits(name: str, text: str) -> tuple[float, float]:
     """The ends of a range such as "0 to ln 2, if ..."."""
     low, _, high = text.partition(",")[0].partition(" to ")

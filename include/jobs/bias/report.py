@@ -1,4 +1,4 @@
-"""The bias report for people: every facet with its metrics, their range, and what they say in plain words."""
+"""The report for people: every facet with its metrics and what they say, and what explains the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 from jobs.bias.contingency import POSITIVE, Table
 from jobs.bias.page import gauge, glossary, number, page, percent, size
+from jobs.bias.posttraining import POSTTRAINING
 from jobs.bias.pretraining import PRETRAINING
+from jobs.explain.report import explained
 
 # With more groups than this, a report becomes a book: analysis.json has them all, the page the first ones.
 MOST_GROUPS = 200
@@ -41,26 +43,75 @@ class Counts:
 
 
 def render(analysis: Mapping[str, Any], counts: Sequence[Counts], *, title: str) -> str:
-    """The page for an analysis.json; `counts` are its facets' sizes in the same order."""
-    bias = analysis["pre_training_bias_metrics"]
-    blocks = [block for blocks in bias["facets"].values() for block in blocks]
-    label = f"{bias['label']} = {bias['label_value_or_threshold']}"
-    facts = {"Positive label": label}
-    if counts:
-        rows = counts[0].facet_rows + counts[0].other_rows
-        positives = counts[0].facet_positives + counts[0].other_positives
-        facts |= {"Rows": size(rows), "Rows with it": f"{size(positives)} ({percent(positives, rows)})"}
-    facts["Groups"] = f"{len(blocks):,}"
-    shown = list(zip(counts, blocks, strict=True))[:MOST_GROUPS]
-    sections = [_facet(sizes, block["metrics"], label) for sizes, block in shown]
-    if len(shown) < len(blocks):
-        more = f"{len(blocks) - len(shown):,} more groups are in analysis.json"
-        sections.append(
-            f'<section><p class="none">{more}; this page shows the first {MOST_GROUPS}.</p></section>'
-        )
-    used = sorted({metric["name"] for block in blocks for metric in block["metrics"]})
-    sections.append(glossary([PRETRAINING[name] for name in used]))
-    return page(title, "Bias before training", facts, "\n".join(sections))
+    """The page for an analysis.json; `counts` are the sizes of its facets before training, in their order."""
+    before, after = (analysis.get(f"{when}_training_bias_metrics") for when in ("pre", "post"))
+    facts: dict[str, str] = {}
+    sections: list[str] = []
+    label = ""
+    for bias in (before, after):
+        if bias:
+            label = f"{bias['label']} = {bias['label_value_or_threshold']}"
+            facts["Positive label"] = label
+    if before:
+        facts |= _sizes(counts)
+        blocks = [block for blocks in before["facets"].values() for block in blocks]
+        facts["Groups"] = f"{len(blocks):,}"
+        shown = list(zip(counts, blocks, strict=True))[:MOST_GROUPS]
+        sections += [_facet(sizes, block["metrics"], label) for sizes, block in shown]
+        sections += _more(len(blocks))
+    if after:
+        named = [(facet, block) for facet, blocks in after["facets"].items() for block in blocks]
+        sections += [_after(facet, block) for facet, block in named[:MOST_GROUPS]]
+        sections += _more(len(named))
+    sections += explained(analysis.get("explanations", {}))
+    for part, registry in ((before, PRETRAINING), (after, POSTTRAINING)):
+        if part:
+            blocks = [block for blocks in part["facets"].values() for block in blocks]
+            used = sorted({metric["name"] for block in blocks for metric in block["metrics"]})
+            sections.append(glossary([registry[name] for name in used]))
+    kind = (
+        "Bias before training" if list(analysis) == ["version", "pre_training_bias_metrics"] else "Analysis"
+    )
+    return page(title, kind, facts, "\n".join(sections))
+
+
+def _sizes(counts: Sequence[Counts]) -> dict[str, str]:
+    if not counts:
+        return {}
+    rows = counts[0].facet_rows + counts[0].other_rows
+    positives = counts[0].facet_positives + counts[0].other_positives
+    return {"Rows": size(rows), "Rows with it": f"{size(positives)} ({percent(positives, rows)})"}
+
+
+def _more(groups: int) -> list[str]:
+    if groups <= MOST_GROUPS:
+        return []
+    more = f"{groups - MOST_GROUPS:,} more groups are in analysis.json"
+    return [f'<section><p class="none">{more}; this page shows the first {MOST_GROUPS}.</p></section>']
+
+
+def _after(facet: str, block: Mapping[str, Any]) -> str:
+    """One group's metrics after training."""
+    rows = []
+    for entry in block["metrics"]:
+        metric, value = POSTTRAINING[entry["name"]], entry["value"]
+        if value is None:
+            shown = f'<td class="none" colspan="2">no value: {escape(entry["error"])}</td>'
+        else:
+            drawn = not isinstance(value, str) and not math.isinf(metric.low)
+            told = value if isinstance(value, str) else number(value)
+            bar = gauge(metric, {"": value}) if drawn else ""
+            shown = f'<td class="number">{escape(told)}</td><td class="bars">{bar}</td>'
+        rows.append(f'<tr><th scope="row">{escape(metric.description)}</th>{shown}</tr>\n')
+    return f"""<section>
+<h2>{escape(facet)} <span class="value">{escape(block["value_or_threshold"])}</span> after training</h2>
+<table class="metrics">
+<thead><tr><th scope="col">Metric</th><th scope="col" class="number">Value</th>
+<th scope="col" class="bars">In its range</th></tr></thead>
+<tbody>
+{"".join(rows)}</tbody>
+</table>
+</section>"""
 
 
 def _facet(sizes: Counts, metrics: Sequence[Mapping[str, Any]], label: str) -> str:

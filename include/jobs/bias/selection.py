@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from jobs.bias.config import ConfigError, Facet
+from jobs.bias.config import Facet
+from jobs.bias.reading import ConfigError
 from jobs.processing.job import say
 
 DISTINCT_SHARE_OF_NUMBERS = 0.05  # whole numbers with a smaller share of distinct values are categories
@@ -72,9 +73,12 @@ def crossed(parts: Sequence[Groups]) -> Groups:
     return Groups(name, (text,), rows.astype(np.int8) - np.int8(1))
 
 
-def select(column: pd.Series, values: Sequence[Any], key: str) -> Group:
-    """Which rows the values, or the one threshold, select. Raises ConfigError for a wrong threshold."""
-    if not is_continuous(column, values):
+def select(column: pd.Series, values: Sequence[Any], key: str, continuous: bool | None = None) -> Group:
+    """Which rows the values, or the one threshold, select. Raises ConfigError for a wrong threshold.
+
+    :param continuous: whether the column holds quantities; None: as its values look
+    """
+    if not (is_continuous(column, values) if continuous is None else continuous):
         rows = _equal(column, values)
         text = ",".join(map(str, values))
         say(f"{column.name}: {int(rows.sum())} of {len(rows)} rows have {' or '.join(map(str, values))}")

@@ -13,7 +13,6 @@ whoever has the model itself need not. Partial dependence is in scores.
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import tarfile
@@ -30,7 +29,8 @@ import xgboost
 
 from jobs.explain import models
 from jobs.explain.dependence import partial_dependence
-from jobs.explain.importance import AGGREGATIONS, by_origin
+from jobs.explain.files import FOLDER, labels_of, shap_values, write_local
+from jobs.explain.importance import by_origin
 from jobs.explain.trees import Numbers
 from jobs.inference.inference import Model, model_fn
 from jobs.processing.job import Job, JobError, run, say
@@ -52,15 +52,13 @@ def explain(job: Job) -> None:
 
     rounds = model.trees[1] or None
     found = models.booster(model.booster, features, rounds)
-    labels = [label] if len(found.values) == 1 else [f"label{place}" for place in range(len(found.values))]
-    shap, local = {}, {}
-    for name, values, expected in zip(labels, found.values, found.expected, strict=True):
-        columns, local[name] = by_origin(values, model.transformer.origins)
-        totals = AGGREGATIONS[asked["agg_method"]](local[name])
-        shap[name] = {
-            "global_shap_values": dict(zip(columns, totals.tolist(), strict=True)),
-            "expected_value": float(expected),
-        }
+    labels = labels_of(len(found.values), [label])
+    columns, _ = by_origin(found.values[0], model.transformer.origins)
+    local = {
+        name: by_origin(values, model.transformer.origins)[1]
+        for name, values in zip(labels, found.values, strict=True)
+    }
+    shap = shap_values(columns, local, found.expected.tolist(), asked["agg_method"])
     say(f"SHAP values of {len(rows)} rows, {len(columns)} columns, {features.shape[1]} features")
 
     def scores(some: pd.DataFrame) -> Numbers:
@@ -68,7 +66,7 @@ def explain(job: Job) -> None:
         made = model.booster.predict(data, iteration_range=model.trees)
         return np.asarray(made, dtype=np.float64).reshape(len(some), -1)
 
-    ranked = most_important(columns, totals, model.transformer.types)
+    ranked = most_important(shap[labels[0]]["global_shap_values"], model.transformer.types)
     curves = [
         partial_dependence(scores, rows, column, asked["pdp"]["grid_resolution"], labels, tails=TAILS)
         for column in ranked[: asked["pdp"]["top_k_features"]]
@@ -83,7 +81,7 @@ def explain(job: Job) -> None:
         },
     )
     if asked["save_local_shap_values"]:
-        write_local(job.output("explanations") / "explanations_shap", columns, local)
+        write_local(job.output("explanations") / FOLDER, columns, local)
 
 
 def load(archive: Path, folder: Path) -> Model:
@@ -117,10 +115,10 @@ def drawn(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     return rows.iloc[np.sort(places)].reset_index(drop=True)
 
 
-def most_important(columns: list[str], totals: Numbers, types: Mapping[str, str]) -> list[str]:
+def most_important(totals: Mapping[str, float], types: Mapping[str, str]) -> list[str]:
     """The columns that scores can be drawn over, those that matter most first."""
-    ranked = [columns[place] for place in np.argsort(-np.abs(totals), kind="stable")]
-    return [name for name in ranked if types[name] in CURVES]
+    known = [name for name in totals if types[name] in CURVES]
+    return sorted(known, key=lambda name: -abs(totals[name]))
 
 
 def kind_of(booster: Any) -> str:
@@ -133,15 +131,6 @@ def write(folder: Path, analysis: dict[str, Any]) -> None:
     """Write analysis.json."""
     text = json.dumps(analysis, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "analysis.json").write_text(text, encoding="utf-8")
-
-
-def write_local(folder: Path, columns: list[str], local: dict[str, Numbers]) -> None:
-    """Write the SHAP values of every row, `<column>_<label>` as Clarify calls them."""
-    folder.mkdir(exist_ok=True)
-    with (folder / "out.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([f"{column}_{label}" for label in local for column in columns])
-        writer.writerows(np.concatenate(list(local.values()), axis=1).tolist())
 
 
 if __name__ == "__main__":

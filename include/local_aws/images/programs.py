@@ -3,7 +3,7 @@
 image          processing              training
 scikit_learn   the job must name one   AWS's training toolkit: script mode
 xgboost        the job must name one   script mode, or the built-in algorithm when no script is named
-clarify        the bias report         none
+clarify        the analysis            none
 debugger_rules one rule                none
 data_wrangler  the flow                none
 autopilot      the job must name one   none; an AutoML job runs its program

@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.bias import clarify, measure
-from jobs.bias.config import AnalysisConfig, ConfigError
+from jobs.bias.config import AnalysisConfig
 from jobs.bias.pretraining import PRETRAINING
-from jobs.bias.registry import Registry
+from jobs.bias.reading import ConfigError
+from jobs.bias.registry import Registry, measured
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the oracle is of 2023
@@ -286,7 +287,7 @@ def test_infinity_is_a_word():
         metric.__name__ = name
         metric.__doc__ = f"Infinite ({name})\nFormula: x/0\nRange: 0 to infinity\nSign: none\nSource: none"
         registry.metric(metric)
-    told = [clarify.measured(registry[name], None)["value"] for name in ("UP", "DOWN")]
+    told = [measured(registry[name], None)["value"] for name in ("UP", "DOWN")]
     assert told == ["Infinity", "-Infinity"]
 
 
@@ -294,11 +295,45 @@ def test_infinity_is_a_word():
     ("config", "complaint"),
     [
         (changed(lable="x"), "lable is unknown; expected some of version, dataset_type"),
-        (changed(predictor={}), "predictor is not supported: this engine measures bias before training only"),
-        (changed(methods={"shap": {}}), "methods.shap is not supported"),
-        (changed(methods={"post_training_bias": {"methods": "all"}}), "methods.post_training_bias is not"),
+        (
+            changed(segment_config=[]),
+            "segment_config is not supported by this engine; SageMaker Clarify has it",
+        ),
+        (changed(methods={"shap": {}}), "predictor is missing; methods.shap and methods.pdp ask a model"),
+        (changed(methods={"report": {}}), "methods names nothing to do"),
+        (
+            changed(methods={"post_training_bias": {}}),
+            "predictor is missing; methods.post_training_bias needs it",
+        ),
+        (changed(predictor={}), "predictor needs either model_name or endpoint_name"),
+        (changed(predictor={"model_name": "m"}), "predictor.instance_type is missing"),
+        (
+            changed(predictor={"endpoint_name": "e", "content_type": "application/json"}),
+            "predictor.content_template and predictor.record_template are needed",
+        ),
+        (
+            changed(predictor={"endpoint_name": "e", "target_model": "a"}),
+            "predictor.target_model is not supported by this engine",
+        ),
+        (
+            changed(predictor={"endpoint_name": "e"}, methods={"shap": {"baseline": "s3://b/k"}}),
+            "methods.shap.baseline is 's3://b/k'; this engine takes a list of rows",
+        ),
+        (
+            changed(predictor={"endpoint_name": "e"}, methods={"shap": {"agg_method": "sum"}}),
+            "methods.shap.agg_method is 'sum'; expected one of mean_abs, median, mean_sq",
+        ),
+        (
+            changed(predictor={"endpoint_name": "e"}, methods={"shap": {"num_samples": True}}),
+            "methods.shap.num_samples is True; expected a whole number",
+        ),
+        (
+            changed(predictor={"endpoint_name": "e"}, methods={"pdp": {"grid_resolution": 10}}),
+            "methods.pdp.features is missing",
+        ),
+        (changed(methods={"asymmetric_shapley_value": {}}), "methods.asymmetric_shapley_value is not"),
         (changed(methods={"pretraining": {}}), "methods.pretraining is unknown"),
-        (changed(methods={}), "methods.pre_training_bias is missing"),
+        (changed(methods={}), "methods names nothing to do; expected at least one of pre_training_bias"),
         (
             changed(methods={"pre_training_bias": {"methods": ["DI"]}}),
             "names 'DI'; expected some of CDDL, CI",
