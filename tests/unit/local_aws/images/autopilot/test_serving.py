@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from local_aws.images.autopilot import serving
@@ -29,6 +30,21 @@ def candidate(monkeypatch: pytest.MonkeyPatch, problem: str = BINARY, **variable
     model = Model(problem, [Column("x", "numeric")], classes, [(1.0, [same])])
     monkeypatch.setattr(Model, "load", lambda _: model)
     return serving.Candidate(Path(), variables)
+
+
+def test_members_count_by_their_weights_and_folds_alike() -> None:
+    """3/4 of the mean of x and 3x, and 1/4 of 8x: 3.5 x."""
+
+    class Times:
+        def __init__(self, factor: float) -> None:
+            self.factor = factor
+
+        def predict(self, frame: Any) -> Any:
+            return self.factor * frame["x"].to_numpy()
+
+    folds: list[Any] = [Times(1), Times(3), Times(8)]
+    model = Model(REGRESSION, [Column("x", "numeric")], [], [(0.75, folds[:2]), (0.25, folds[2:])])
+    assert model.predict(pd.DataFrame({"x": ["2", "4"]})).tolist() == [7.0, 14.0]
 
 
 ROWS = b"0.25\n0.75\n"
