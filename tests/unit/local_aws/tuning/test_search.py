@@ -1,9 +1,4 @@
-"""Proposals and observations, without a job.
-
-Hartmann's function of six variables is the published one of Dixon and Szegő, "The global optimization
-problem: an introduction" (1978); constants and minimum as in Surjanovic and Bingham's Virtual Library of
-Simulation Experiments, https://www.sfu.ca/~ssurjano/hart6.html.
-"""
+"""Proposals and observations, without a job."""
 
 from __future__ import annotations
 
@@ -16,25 +11,8 @@ import pytest
 
 from local_aws.services.sagemaker.tuning.search import Search
 from local_aws.services.sagemaker.tuning.space import Space
+from tests.support.published_functions import BRANIN, HARTMANN, Published
 
-ALPHA = (1.0, 1.2, 3.0, 3.2)
-A = (
-    (10, 3, 17, 3.5, 1.7, 8),
-    (0.05, 10, 17, 0.1, 8, 14),
-    (3, 3.5, 1.7, 10, 17, 8),
-    (17, 8, 0.05, 10, 0.1, 14),
-)
-P = (
-    (0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886),
-    (0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991),
-    (0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650),
-    (0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381),
-)
-LEAST = -3.32237
-LEAST_AT = (0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573)
-CUBE = Space.of(
-    {"ContinuousParameterRanges": [{"Name": f"x{i}", "MinValue": "0", "MaxValue": "1"} for i in range(6)]}
-)
 MIXED = Space.of(
     {
         "IntegerParameterRanges": [{"Name": "depth", "MinValue": "1", "MaxValue": "9"}],
@@ -47,32 +25,15 @@ MIXED = Space.of(
 )
 
 
-def hartmann(x: tuple[float, ...]) -> float:
-    return -sum(
-        alpha * math.exp(-sum(a * (xi - p) ** 2 for a, p, xi in zip(row_a, row_p, x, strict=True)))
-        for alpha, row_a, row_p in zip(ALPHA, A, P, strict=True)
-    )
-
-
-def found_least(strategy: str, seed: int, jobs: int) -> float:
-    """The least value after so many training jobs, one after the other."""
-    search = Search(CUBE, strategy, maximize=False, seed=seed)
-    values = []
-    for number in range(jobs):
-        proposed = search.propose(number)
-        values.append(hartmann(tuple(float(proposed[f"x{i}"]) for i in range(6))))
-        search.observe(number, values[-1])
-    return min(values)
-
-
-def test_the_published_function_has_its_published_minimum() -> None:
-    assert hartmann(LEAST_AT) == pytest.approx(LEAST, abs=1e-5)
+@pytest.mark.parametrize("published", [HARTMANN, BRANIN], ids=lambda one: one.name)
+def test_the_published_functions_have_their_published_minima(published: Published) -> None:
+    assert published.value(published.least_at) == pytest.approx(published.least, abs=1e-5)
 
 
 def test_bayesian_beats_random_on_a_fixed_budget() -> None:
     """Over ten seeds, 40 jobs each: on average it comes at least twice as close to the minimum."""
     distance = {
-        strategy: [found_least(strategy, seed, 40) - LEAST for seed in range(10)]
+        strategy: [HARTMANN.distance(strategy, seed, jobs=40) for seed in range(10)]
         for strategy in ("Bayesian", "Random")
     }
     assert fmean(distance["Bayesian"]) < fmean(distance["Random"]) / 2
