@@ -10,18 +10,21 @@ from.
 **Reads.** `features.json`, `train/`, `validation/`, `test/`, `transformer/` below
 `<workflow>/runs/<day>/prepare_transform/`; the model registry
 
-**Writes.** Below `<workflow>/runs/<day>/train_tune/`: `model/`, `candidates/` (`comparison.json`, and of each
-candidate archive, metrics and predictions), `choice.json` (which one, and why), and of the chosen one
-`evaluation/` (metrics, predictions, records for the smoke test), `serving/model.tar.gz` and `explanations/`
-(SHAP values and partial dependence, as Clarify's `analysis.json`). Below `<workflow>/models/<SHA-256>/`: the
-first two, for good. A version in the registry. Asset `<workflow>.model`.
+**Writes.** Below `<workflow>/runs/<day>/train_tune/`: `model/`, `debugger/` (what the training's rules looked
+at, and their report), `candidates/` (`comparison.json`, and of each candidate archive, metrics and
+predictions), `choice.json` (which one, and why), and of the chosen one `evaluation/` (metrics, predictions,
+records for the smoke test), `serving/model.tar.gz` and `explanations/` (SHAP values and partial dependence,
+as Clarify's `analysis.json`). Below `<workflow>/models/<SHA-256>/`: the archive and the evaluation, for good.
+A version in the registry. Asset `<workflow>.model`.
 
 **Parameters.** `partition`: the day, `YYYY-MM-DD`. The parent passes it.
 
 **When it fails.** `check_features`: `prepare_transform` of that day did not end well; run it first.
 `train_model`, `evaluate_candidates`, `explain_model`: the message is the job's own; its log is linked from
-the task. `choose_model`: no candidate has a value of the metric that decides. `check_quality`: the chosen
-model is worse than the minimum in the workflow file; the message has both numbers.
+the task. `check_training`: a rule that watched the training found an issue, or could not be evaluated; the
+message has its words. Its policy in the workflow file says whether that stops the training, fails the run or
+warns. `choose_model`: no candidate has a value of the metric that decides. `check_quality`: the chosen model
+is worse than the minimum in the workflow file; the message has both numbers.
 """
 
 from airflow.sdk import DAG
@@ -36,7 +39,8 @@ from aws_ml.operators.publish_code import PublishCodeOperator
 from aws_ml.operators.register_model_version import RegisterModelVersionOperator
 from aws_ml.operators.training_job import TrainingJobOperator
 from aws_ml.requests import model_package, processing_job, training_job
-from aws_ml.run import BUCKET, RUN_KEY, from_task
+from aws_ml.run import BUCKET, RUN_KEY, TRAINING_JOB, from_task
+from aws_ml.sensors.training_rules import TrainingRulesSensor
 from aws_ml.workflow import Workflow, workflows
 
 
@@ -89,6 +93,13 @@ def train_tune(workflow: Workflow) -> DAG:
         [publish_code, list_candidates] >> evaluate_candidates
         evaluate_candidates >> choose_model >> check_quality >> register_model
         choose_model >> explain_model
+        if workflow.training.debugger.chosen:
+            check_training = TrainingRulesSensor(
+                task_id="check_training",
+                job_name=TRAINING_JOB,
+                policies={name: rule.policy for name, rule in workflow.training.debugger.chosen.items()},
+            )
+            train_model >> check_training >> choose_model
     return dag
 
 

@@ -28,6 +28,7 @@ REGIONS = (
 IMAGES = {
     "clarify": ("clarify", ("1.0",)),
     "data-wrangler": ("data-wrangler", ("2.x", "3.x")),
+    "debugger-rules": ("debugger", ("latest",)),
     "scikit-learn": ("sklearn", ("1.2-1", "1.4-2")),
     "xgboost": ("xgboost", ("1.7-1", "3.0-5", "3.2-0")),
 }

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aws_ml import dqdl, flow, hyperparameters, run
+from aws_ml import dqdl, flow, hyperparameters, run, training_rules
 from aws_ml.automl import check_automl
 from aws_ml.bias import PRE_TRAINING
 from aws_ml.feature_store import check_feature_store
@@ -416,6 +416,20 @@ def check_training(workflow: Workflow) -> Iterator[Problem]:
             )
 
 
+def check_watching(workflow: Workflow) -> Iterator[Problem]:
+    """Rules are Debugger's, and so are their parameters."""
+    for name, rule in workflow.training.debugger.rules.items():
+        path: KeyPath = ("training", "debugger", "rules", name)
+        if name not in training_rules.RULES:
+            yield Problem(path, f"unknown key; allowed: {one_of(training_rules.RULES, name)}")
+            continue
+        known = training_rules.RULES[name].parameters
+        for parameter in rule.parameters if rule else ():
+            if parameter not in known:
+                allowed = one_of(known, parameter) if known else "none"
+                yield Problem((*path, "parameters", parameter), f"unknown key; allowed: {allowed}")
+
+
 def check_quality(workflow: Workflow) -> Iterator[Problem]:
     """Data quality rules are rules, and name columns that the curated table has."""
     known = [column.name for column in workflow.data.columns] + ["dt"]
@@ -482,6 +496,7 @@ OTHER_CHECKS = [
     check_training,
     check_tuning,
     check_automl,
+    check_watching,
     check_images,
     check_wrangler,
 ]

@@ -88,6 +88,14 @@ class RulesBroken(AwsMlError):
         super().__init__("\n  ".join(["", *lines, f"{len(lines)} of {rules} rules; {where}."]))
 
 
+class TrainingRuleBroken(AwsMlError):
+    """A rule that watched the training found an issue, so its model goes no further."""
+
+    def __init__(self, job: str, lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n  ".join(["", *self.lines, f"{job}; what follows is the rule's policy."]))
+
+
 class QualityTooLow(AwsMlError):
     """The model is not good enough to be deployed."""
 

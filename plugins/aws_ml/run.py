@@ -121,7 +121,8 @@ WRANGLER_JOB = from_task("wrangle_features", "name")
 AS_OF = "{{ as_of() }}"
 # The task `check_features` says whether the rows to learn from have weights.
 CSV_WEIGHTS = "{{ ti.xcom_pull(task_ids='check_features')['weighted'] | int }}"
-# The task `train_model` says where SageMaker put the model's archive.
+# The task `train_model` says what its job was called, and where SageMaker put the model's archive.
+TRAINING_JOB = from_task("train_model", "name")
 MODEL_URI = from_task("train_model", "model_uri")
 # The task `list_candidates` says where the manifest of the models lies that are compared.
 CANDIDATES_URI = from_task("list_candidates", "uri")
@@ -386,6 +387,11 @@ class Paths:
     def model(self) -> str:
         """Where SageMaker puts ``<training job>/output/model.tar.gz``."""
         return f"{self.stage('train_tune')}model/"
+
+    @property
+    def debugger(self) -> str:
+        """Below it lies ``<training job>/``: what was saved for its rules, and what the rules made."""
+        return f"{self.stage('train_tune')}debugger/"
 
     @property
     def tuning(self) -> str:

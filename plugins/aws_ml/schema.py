@@ -506,6 +506,27 @@ class Processing(Part):
     max_runtime_seconds: Annotated[int, Field(ge=1, le=777600)]
 
 
+class WatchingRule(Part):
+    """One rule of SageMaker Debugger, and what follows when its condition is met."""
+
+    # stop: the training ends at once; fail: the run ends after the training; warn: the log says so
+    policy: Literal["stop", "fail", "warn"]
+    parameters: dict[str, Cell] = Field(default_factory=dict)  # AWS's, by its names; the others have defaults
+
+
+class Debugger(Part):
+    """Who watches the training."""
+
+    save_interval: Positive  # rounds between two that are saved
+    start_round: Annotated[int, Field(ge=0)]  # predictions and importances of earlier ones are not judged
+    rules: dict[str, WatchingRule | None]  # null: not this one; without rules nothing is saved
+
+    @property
+    def chosen(self) -> dict[str, WatchingRule]:
+        """The rules that are to watch."""
+        return {name: rule for name, rule in self.rules.items() if rule}
+
+
 class Training(Part):
     """The XGBoost training job."""
 
@@ -515,6 +536,7 @@ class Training(Part):
     volume_gb: Annotated[int, Field(ge=1, le=16384)]
     max_runtime_seconds: Annotated[int, Field(ge=1, le=2419200)]
     hyperparameters: dict[str, Cell]
+    debugger: Debugger
 
 
 class TunedRange(Part):

@@ -75,6 +75,8 @@ class Kind:
     """Dotted paths to AWS's own words on a failure, best first."""
     label: Callable[[Handle], str]
     """The name that a reader would search for."""
+    findings: Callable[[Description], list[str]] = lambda _description: []
+    """Further words on why, from where no path leads."""
     busy: tuple[str, str] | None = None
     """Dotted path and the value there that says that AWS is changing something which is otherwise at rest."""
     stop: str | None = None
@@ -107,7 +109,7 @@ class Kind:
 
     def reason(self, description: Description) -> str:
         """AWS's own words on why, or an empty string. Different words are joined, equal ones said once."""
-        words = (at(description, path) for path in self.reasons)
+        words = [*(at(description, path) for path in self.reasons), *self.findings(description)]
         return " | ".join(dict.fromkeys(str(word).strip() for word in words if word))
 
 
@@ -155,6 +157,15 @@ def _tuning_details(description: Description) -> str:
     return f"{words}; best {metric['MetricName']} {metric['Value']:.6g} by {best['TrainingJobName']}"
 
 
+def _rules_that_met(description: Description) -> list[str]:
+    """What Debugger's rules found; one of them may have stopped the training."""
+    return [
+        f"{rule['RuleConfigurationName']}: {rule.get('StatusDetails', '')}"
+        for rule in description.get("DebugRuleEvaluationStatuses", [])
+        if rule["RuleEvaluationStatus"] == "IssuesFound"
+    ]
+
+
 _SAGEMAKER_JOB_PHASES = {
     "InProgress": Phase.WORKING,
     "Stopping": Phase.STOPPING,
@@ -185,6 +196,7 @@ TRAINING_JOB = Kind(
     status="TrainingJobStatus",
     phases={**_SAGEMAKER_JOB_PHASES, "Deleting": Phase.FAILED},
     reasons=("FailureReason",),
+    findings=_rules_that_met,
     label=lambda handle: handle["TrainingJobName"],
     stop="stop_training_job",
     log=_sagemaker_log("/aws/sagemaker/TrainingJobs", "TrainingJobName"),

@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from aws_ml.exceptions import RemoteJobFailed
 from aws_ml.operators.training_job import TrainingJobOperator
+from aws_ml.sensors.training_rules import TrainingRulesSensor
 from tests.contract.aws_ml.conftest import BUCKET, ROLE, TaskInstance, first_event
 from tests.support.stand_in import StandIn
 
@@ -71,3 +72,62 @@ def test_a_failed_training_job_says_why(task: TaskInstance, data: str) -> None:
     assert f"SageMaker training job {task.base_name}-1 is Failed" in str(caught.value)
     assert "num_round" in str(caught.value)
     assert f"/aws/sagemaker/TrainingJobs, streams {task.base_name}-1/" in str(caught.value)
+
+
+# --- the rules that watch it ------------------------------------------------------------------------
+
+RULES = "503895931360.dkr.ecr.us-east-1.amazonaws.com/sagemaker-debugger-rules:latest"
+
+
+@pytest.fixture(scope="module")
+def watched(aws: StandIn, data: str) -> str:
+    """A training that one rule has an issue with and another one not."""
+    config = operator(TaskInstance("watched"), data).config
+    config["HyperParameters"]["eval_metric"] = "logloss"
+    config["DebugHookConfig"] = {
+        "S3OutputPath": f"s3://{BUCKET}/debugger",
+        "HookParameters": {"save_interval": "1"},
+    }
+    config["DebugRuleConfigurations"] = [
+        {
+            "RuleConfigurationName": name,
+            "RuleEvaluatorImage": RULES,
+            "RuleParameters": {
+                "rule_to_invoke": "LossNotDecreasing",
+                "num_steps": "1",
+                "diff_percent": least,
+            },
+        }
+        for name, least in (("Strict", "99"), ("Mild", "1"))
+    ]
+    name = f"{config['TrainingJobName']}-rules"
+    aws.client("sagemaker").create_training_job(**{**config, "TrainingJobName": name})
+    return name
+
+
+def rules(name: str, **policies: str) -> TrainingRulesSensor:
+    return TrainingRulesSensor(
+        task_id="task", job_name=name, policies=policies, mode="poke", poll_seconds=0.1
+    )
+
+
+def test_the_rules_are_awaited_and_their_policies_followed(
+    task: TaskInstance, watched: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An issue fails the task, or is only told, as its policy says."""
+    found = rules(watched, Strict="warn", Mild="fail").execute(task.context())["rules"]
+    assert {name: one["status"] for name, one in found.items()} == {
+        "Strict": "IssuesFound",
+        "Mild": "NoIssuesFound",
+    }
+    with pytest.raises(AirflowFailException) as caught:
+        rules(watched, Strict="fail", Mild="fail").execute(task.context())
+    assert "A rule that watched the training found an issue" in str(caught.value)
+    assert "Strict (fail) is IssuesFound: RuleEvaluationConditionMet" in str(caught.value)
+    assert "-logloss fell by" in str(caught.value)
+    assert "Mild" not in str(caught.value)
+
+
+def test_a_rule_that_was_not_evaluated_is_no_good_news(task: TaskInstance, watched: str) -> None:
+    with pytest.raises(AirflowFailException, match=r"Absent \(stop\) is Missing: AWS gives no details"):
+        rules(watched, Absent="stop").execute(task.context())

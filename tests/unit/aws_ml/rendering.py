@@ -40,7 +40,10 @@ XCOMS: dict[str, dict[str, Any]] = {
         "archive_sha256": "ab" * 32,
     },
     "list_candidates": {"uri": "s3://local-ml/w/runs/2026-01-15/train_tune/candidates.manifest"},
-    "train_model": {"model_uri": "s3://local-ml/w/runs/2026-01-15/train_tune/model/t/output/model.tar.gz"},
+    "train_model": {
+        "name": "loan-approval-train-20260115-abcdef-1",
+        "model_uri": "s3://local-ml/w/runs/2026-01-15/train_tune/model/t/output/model.tar.gz",
+    },
     "create_model": {"name": "loan-approval-model-20260115-abcdef-01234567"},
     "create_endpoint_config": {"name": "loan-approval-config-20260115-abcdef-01234567"},
 }

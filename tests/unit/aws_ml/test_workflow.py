@@ -93,6 +93,16 @@ def test_a_text_that_is_no_rule_is_refused() -> None:
         ({"bias__facets__0__value": ["female"]}, "bias.facets[0].value", r"did you mean values\?"),
         ({"bias__thresholds__DPL__max": 1}, "bias.thresholds.DPL.max", "allowed: minimum, maximum, absolute"),
         ({"training__hyperparameters__num_rounds": 9}, "training.hyperparameters.num_rounds", "num_round"),
+        (
+            {"training__debugger__rules__Overfitting": {"policy": "warn"}},
+            "training.debugger.rules.Overfitting",
+            "Overfit",
+        ),
+        (
+            {"training__debugger__rules__TreeDepth": {"policy": "warn", "parameters": {"deep": 4}}},
+            "training.debugger.rules.TreeDepth.parameters.deep",
+            "depth",
+        ),
         # wrong types
         ({"evaluation__minimum": "high"}, "evaluation.minimum", 'found "high"; allowed: a valid number'),
         ({"evaluation__minimum": "0.7"}, "evaluation.minimum", 'found "0.7"; allowed: a valid number'),

@@ -70,7 +70,8 @@ GRAPHS = {
     "train_tune": {
         "publish_code": {"evaluate_candidates"},
         "check_features": {"train_model"},
-        "train_model": {"list_candidates"},
+        "train_model": {"list_candidates", "check_training"},
+        "check_training": {"choose_model"},
         "list_candidates": {"evaluate_candidates"},
         "evaluate_candidates": {"choose_model"},
         "choose_model": {"check_quality", "explain_model"},
@@ -265,6 +266,17 @@ def test_features_are_joined_and_wrangled_where_a_workflow_says_so(
     assert bag.import_errors == {}
     tasks = dag_of(bag, "loan_approval", "prepare_transform").tasks
     assert {task.task_id: task.downstream_task_ids for task in tasks} == graph
+
+
+def test_a_training_that_nobody_watches_has_nothing_to_wait_for(tmp_path: Path) -> None:
+    data = yaml.safe_load((FOLDERS[0] / "loan_approval.yaml").read_text())
+    rules = dict.fromkeys(("LossNotDecreasing", "ClassImbalance", "CreateXgboostReport"))
+    data["training"]["debugger"] = {"rules": rules}
+    (tmp_path / "loan_approval.yaml").write_text(yaml.safe_dump(data))
+    bag = load([tmp_path])
+    assert bag.import_errors == {}
+    tasks = dag_of(bag, "loan_approval", "train_tune").tasks
+    assert "check_training" not in {task.task_id for task in tasks}
 
 
 def test_a_bad_workflow_file_stops_no_other(tmp_path: Path) -> None:

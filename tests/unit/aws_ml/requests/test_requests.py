@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 
 import aws_ml.requests
 from aws_ml.requests import glue_job, model, processing_job, training_job
-from aws_ml.schema import Workflow
+from aws_ml.schema import Debugger, Workflow
 from aws_ml.workflow import load_workflows
 from tests.support.aws_model import faults
 from tests.unit.aws_ml.rendering import XCOMS, rendered
@@ -142,6 +143,52 @@ def test_hyperparameters_travel_as_texts() -> None:
     body = training_job.train_model(LOADED["loan_approval"])
     assert body["HyperParameters"]["num_round"] == "200"
     assert body["HyperParameters"]["eta"] == "0.1"
+
+
+def watched(**rules: Any) -> dict[str, Any]:
+    """The body of a training with these rules alone."""
+    loaded = LOADED["loan_approval"]
+    debugger = Debugger.model_validate({"save_interval": 5, "start_round": 10, "rules": rules})
+    training = loaded.training.model_copy(update={"debugger": debugger})
+    workflow = loaded.model_copy(update={"training": training})
+    return rendered(workflow, training_job.train_model(workflow))
+
+
+def test_a_rule_is_told_what_to_look_at_and_what_follows() -> None:
+    body = watched(LossNotDecreasing={"policy": "stop", "parameters": {"num_steps": 20}}, Overfit=None)
+    assert faults("sagemaker", "CreateTrainingJob", body) == []
+    [rule] = body["DebugRuleConfigurations"]
+    actions = rule["RuleParameters"].pop("action_json")
+    # As the SDK's rule_configs.StopTraining() writes it: within a text, so with its quotes escaped.
+    assert json.loads(json.loads(f'"{actions}"')) == [
+        {"name": "stoptraining", "training_job_prefix": body["TrainingJobName"]}
+    ]
+    assert rule["RuleParameters"] == {
+        "rule_to_invoke": "LossNotDecreasing",
+        "tensor_regex": "train-logloss$",
+        "num_steps": "20",
+    }
+    assert "sagemaker-debugger-rules:latest" in rule["RuleEvaluatorImage"]
+    # The metric that decides on early stopping stays the last one.
+    assert body["HyperParameters"]["eval_metric"] == "logloss,auc"
+
+
+def test_what_rules_look_at_is_saved() -> None:
+    body = watched(TreeDepth={"policy": "warn"}, ClassImbalance={"policy": "fail"})
+    hook = body["DebugHookConfig"]
+    saved = {one["CollectionName"]: one["CollectionParameters"] for one in hook["CollectionConfigurations"]}
+    assert hook["S3OutputPath"] == "s3://local-ml/loan_approval/runs/2026-01-15/train_tune/debugger"
+    later = {"save_interval": "5", "start_step": "10"}
+    assert saved == {
+        "metrics": {"save_interval": "5"}, "labels": later, "predictions": later, "trees": later,
+    }  # fmt: skip
+    assert all("action_json" not in one["RuleParameters"] for one in body["DebugRuleConfigurations"])
+
+
+def test_without_rules_nothing_is_saved() -> None:
+    body = watched(LossNotDecreasing=None)
+    assert body["HyperParameters"]["eval_metric"] == "auc"
+    assert not [name for name in body if name.startswith("Debug")]
 
 
 @pytest.mark.parametrize(("weighted", "expected"), [(False, "0"), (True, "1")])

@@ -13,6 +13,7 @@ from aws_ml.waiters.kinds import (
     GLUE_JOB_RUN,
     KINDS,
     PROCESSING_JOB,
+    TRAINING_JOB,
     TUNING_JOB,
     Kind,
     Phase,
@@ -113,6 +114,18 @@ def test_an_unheard_of_state_ends_the_wait() -> None:
 
 def test_what_aws_does_not_know_is_missing() -> None:
     assert PROCESSING_JOB.phase(None) is Phase.MISSING
+
+
+def test_a_stopped_training_tells_which_rule_has_met() -> None:
+    statuses = [
+        {
+            "RuleConfigurationName": "Loss",
+            "RuleEvaluationStatus": "IssuesFound",
+            "StatusDetails": "at step 5\n",
+        },
+        {"RuleConfigurationName": "Depth", "RuleEvaluationStatus": "NoIssuesFound"},
+    ]
+    assert TRAINING_JOB.reason({"DebugRuleEvaluationStatuses": statuses}) == "Loss: at step 5"
 
 
 def test_reasons_are_joined_and_said_once() -> None:
