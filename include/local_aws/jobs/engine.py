@@ -8,6 +8,7 @@
               life.uploading     kind.collect(room, body, exit)      outputs, the record's last fields
               life.completed     or life.failed with a reason
 
+    taken  ──> life.interrupted, then from life.starting on again in an empty room (spot instances)
     Stop   ──> life.stopping ──> SIGTERM, grace, SIGKILL ──> life.stopped
     time   ──> life.stopping ──> the same               ──> life.timed_out
 
@@ -72,6 +73,9 @@ class Command:
     memory_gib: float | None = None  # resident memory of the whole group; None: settings.job_memory_gib
     max_runtime_seconds: float | None = None  # None: no limit
     grace_seconds: float = 30.0  # between SIGTERM and SIGKILL
+    interrupt_seconds: float | None = None  # after which its machine is taken away; None: never
+    resume_seconds: float = 0.0  # until it gets another machine then
+    patience_seconds: float = float("inf")  # how long it waits for that, from now on
     regularly: Callable[[], None] | None = None  # called again and again meanwhile, e.g. to upload
     regular_seconds: float = process.REGULAR_SECONDS  # between two such calls
     rewrite: Callable[[str], str] = str  # what becomes of a line on its way to the log
@@ -79,17 +83,19 @@ class Command:
 
 @dataclass(frozen=True)
 class Exit:
-    """How the process ended. Exactly one of the three flags explains an end that was not its own."""
+    """How the process ended. Exactly one of the flags explains an end that was not its own."""
 
     code: int  # exit status; 128 + n after signal n, as a container reports it
     stopped: bool = False  # Stop was asked for
     timed_out: bool = False  # max_runtime_seconds ran out
+    interrupted: bool = False  # interrupt_seconds did: it begins again
     out_of_memory: bool = False  # the group outgrew its memory, or the kernel killed it
 
     @property
     def success(self) -> bool:
         """It ended by itself with exit status 0."""
-        return self.code == 0 and not (self.stopped or self.timed_out or self.out_of_memory)
+        taken = self.stopped or self.timed_out or self.interrupted or self.out_of_memory
+        return self.code == 0 and not taken
 
 
 class JobFailed(Exception):
@@ -132,6 +138,9 @@ class JobKind(Protocol):
         Called after every end of the process, also after Stop and time-out: the kind decides what then
         still goes to S3. For an end that is neither success nor stop nor time-out it raises JobFailed.
         """
+
+    def interrupted(self, room: Room, body: Body) -> None:
+        """Save what the job may go on from, before its room is emptied. For kinds with life.interrupted."""
 
 
 @dataclass
@@ -288,12 +297,17 @@ class Engine:
     def _live(self, job: _Job, kind: JobKind, room: Room) -> None:
         ref, life = job.ref, kind.life
         try:
-            self._move(ref, life.downloading)
-            command = kind.prepare(room, Records(self.database, ref.kind).get(ref.key).body)
-            self._move(ref, life.running)
-            exit_ = self._execute(job, room, command)
-            if self._closing:
-                raise JobFailed(LEFT_BEHIND)
+            while True:
+                self._move(ref, life.downloading)
+                command = kind.prepare(room, Records(self.database, ref.kind).get(ref.key).body)
+                self._move(ref, life.running)
+                exit_ = self._execute(job, room, command)
+                if self._closing:
+                    raise JobFailed(LEFT_BEHIND)
+                if not exit_.interrupted:
+                    break
+                if not self._comes_back(job, kind, room, command):
+                    return
             try:
                 if exit_.success:
                     self._move(ref, life.uploading)
@@ -306,6 +320,22 @@ class Engine:
             self._end(ref, life.failed, failed.reason, failed.fields)
         else:
             self._end(ref, life.timed_out if exit_.timed_out else life.completed, None, fields)
+
+    def _comes_back(self, job: _Job, kind: JobKind, room: Room, command: Command) -> bool:
+        """Wait for another machine; False when the job has ended without one. Raises IllegalMove."""
+        ref, life = job.ref, kind.life
+        kind.interrupted(room, Records(self.database, ref.kind).get(ref.key).body)
+        self._move(ref, life.interrupted or life.failed)
+        in_time = command.resume_seconds <= command.patience_seconds
+        if not job.stop.wait(min(command.resume_seconds, command.patience_seconds)) and not in_time:
+            self._end(ref, life.waited_out or life.failed)
+            return False
+        shutil.rmtree(room.opt_ml, ignore_errors=True)
+        room.opt_ml.mkdir()
+        if self._closing:
+            raise JobFailed(LEFT_BEHIND)
+        self._move(ref, life.starting)  # illegal where Stop has come meanwhile
+        return True
 
     def _execute(self, job: _Job, room: Room, command: Command) -> Exit:
         environment = {
@@ -342,6 +372,7 @@ class Engine:
             memory_bytes=int(memory_gib * 2**30),
             seconds=command.max_runtime_seconds,
             grace_seconds=command.grace_seconds,
+            interrupt_seconds=command.interrupt_seconds,
             timed_out=lambda: self._move_if_legal(job.ref, self._kinds[job.ref.kind].life.stopping),
             regularly=command.regularly,
             regular_seconds=command.regular_seconds,
@@ -359,6 +390,7 @@ class Engine:
             ended.code,
             stopped=ended.cause == "stopped",
             timed_out=ended.cause == "timed_out",
+            interrupted=ended.cause == "interrupted",
             out_of_memory=ended.cause == "out_of_memory",
         )
 

@@ -29,12 +29,15 @@ class Life:
     stopping: str  # Stop was asked for
     stopped: str
     timed_out: str  # ended because its time ran out; often the same as stopped
+    interrupted: str | None = None  # its machine was taken away, it waits for another; None: never
+    waited_out: str | None = None  # ended because none came in time
 
     def __post_init__(self) -> None:
         named = {
             self.starting, self.downloading, self.running, self.uploading, self.completed,
             self.failed, self.stopping, self.stopped, self.timed_out,
         }  # fmt: skip
+        named |= {state for state in (self.interrupted, self.waited_out) if state}
         unknown = (named | {state for after in self.moves.values() for state in after}) - set(self.moves)
         if unknown:
             raise ValueError(f"states without a row in the table: {sorted(unknown)}")

@@ -275,6 +275,10 @@ class StopSignal:
         """Whether a stop was asked for."""
         return self._event.is_set()
 
+    def wait(self, seconds: float) -> bool:
+        """Block until a stop is asked for; False after that time."""
+        return self._event.wait(seconds)
+
     def close(self) -> None:
         """Give the descriptor back; nothing may set the signal any more."""
         os.close(self.descriptor)
@@ -287,9 +291,22 @@ class Limits:
     memory_bytes: int
     seconds: float | None  # None: as long as it likes
     grace_seconds: float  # between SIGTERM and SIGKILL
+    interrupt_seconds: float | None = None  # then the machine is taken away; None: never
     timed_out: Callable[[], Any] = lambda: None  # called once when the time is up, before SIGTERM
     regularly: Callable[[], Any] | None = None  # called again and again while it runs
     regular_seconds: float = REGULAR_SECONDS
+
+    def deadline(self, began: float) -> float:
+        """When its time is up, whichever comes first."""
+        given = [seconds for seconds in (self.seconds, self.interrupt_seconds) if seconds is not None]
+        return began + min(given, default=float("inf"))
+
+    def passed(self, seconds: float) -> str:
+        """Which of the two it was, after so long."""
+        if self.seconds is not None and seconds >= self.seconds:
+            self.timed_out()
+            return "timed_out"
+        return "interrupted"
 
 
 @dataclass(frozen=True)
@@ -297,7 +314,7 @@ class Ended:
     """How a watched process ended."""
 
     code: int  # 128 + n after signal n
-    cause: str | None  # "stopped", "timed_out", "out_of_memory"; None: by itself
+    cause: str | None  # "stopped", "timed_out", "interrupted", "out_of_memory"; None: by itself
 
 
 def watch(process: subprocess.Popen[bytes], room: Path, limits: Limits, stop: StopSignal) -> Ended:
@@ -318,9 +335,7 @@ def watch(process: subprocess.Popen[bytes], room: Path, limits: Limits, stop: St
     try:
         while process.returncode is None:
             now = time.monotonic()
-            deadline = (
-                began + limits.seconds if limits.seconds is not None and cause is None else float("inf")
-            )
+            deadline = limits.deadline(began) if cause is None else float("inf")
             wake = min(sample_at, regular_at, kill_at, deadline)
             poll.poll(max(0.0, wake - now) * 1000)
             if process.poll() is not None:
@@ -330,8 +345,7 @@ def watch(process: subprocess.Popen[bytes], room: Path, limits: Limits, stop: St
                 poll.unregister(stop.descriptor)
                 cause = "stopped"
             elif cause is None and now >= deadline:
-                limits.timed_out()
-                cause = "timed_out"
+                cause = limits.passed(now - began)
             if cause and kill_at == float("inf"):
                 _signal(members(process.pid), signal.SIGTERM)
                 kill_at = now + limits.grace_seconds

@@ -304,6 +304,69 @@ def test_checkpoints_are_kept_and_taken_up(lab: Lab) -> None:
     assert [line.partition("#011")[0] for line in lines if line.startswith("[")] == ["[5]", "[6]", "[7]"]
 
 
+SPOT = {
+    "EnableManagedSpotTraining": True,
+    "StoppingCondition": {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600},
+}
+# Ends by itself where an earlier start has left a checkpoint.
+COUNTER = (
+    "import os, signal; p = '/opt/ml/checkpoints/one'; resumed = os.path.exists(p); open(p, 'w');"
+    "print('resumed', resumed, os.listdir('/opt/ml/model')); open('/opt/ml/model/half', 'w');"
+    "resumed or signal.pause()"
+)
+
+
+def interruptions(text: str) -> list[dict[str, str]]:
+    return [{"Key": "local_aws:spot-interruptions", "Value": text}]
+
+
+@needs_opt_ml
+def test_an_interrupted_spot_training_goes_on_from_its_checkpoints(lab: Lab) -> None:
+    """All else is gone with the instance; waiting for another is not billed."""
+    description = lab.run(
+        **SPOT,
+        Tags=interruptions("3+1"),
+        CheckpointConfig={"S3Uri": f"s3://{lab.bucket}/spot"},
+        AlgorithmSpecification=specification(ContainerEntrypoint=["python3", "-c", COUNTER]),
+    )
+    assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
+    assert [one["Status"] for one in description["SecondaryStatusTransitions"]] == [
+        "Starting", "Downloading", "Training", "Interrupted",
+        "Starting", "Downloading", "Training", "Uploading", "Completed",
+    ]  # fmt: skip
+    lines = lab.lines(description["TrainingJobName"])
+    assert lines == ["resumed False []", "resumed True []"]
+    waits = [one for one in description["SecondaryStatusTransitions"] if one["Status"] == "Interrupted"]
+    waited = sum((one["EndTime"] - one["StartTime"]).total_seconds() for one in waits)
+    assert waited >= 1
+    assert description["TrainingTimeInSeconds"] > description["BillableTimeInSeconds"]
+
+
+def test_a_spot_training_waits_no_longer_than_it_may(lab: Lab) -> None:
+    condition = {"MaxRuntimeInSeconds": 2, "MaxWaitTimeInSeconds": 2}
+    description = lab.run(
+        **{**SPOT, "StoppingCondition": condition},
+        Tags=interruptions("0.5+600"),
+        AlgorithmSpecification=specification(ContainerEntrypoint=["sleep", "600"]),
+    )
+    assert (description["TrainingJobStatus"], description["SecondaryStatus"]) == (
+        "Stopped",
+        "MaxWaitTimeExceeded",
+    )
+
+
+def test_a_spot_training_can_be_stopped_while_it_waits(lab: Lab) -> None:
+    name = lab.create(
+        **SPOT,
+        Tags=interruptions("0+600"),
+        AlgorithmSpecification=specification(ContainerEntrypoint=["sleep", "600"]),
+    )
+    describe = lab.sagemaker.describe_training_job
+    until(lambda: describe(TrainingJobName=name)["SecondaryStatus"] == "Interrupted", "the interruption")
+    lab.sagemaker.stop_training_job(TrainingJobName=name)
+    assert ended_training(lab.sagemaker, name)["SecondaryStatus"] == "Stopped"
+
+
 def test_an_uncompressed_model(lab: Lab) -> None:
     output = {"S3OutputPath": f"s3://{lab.bucket}/models/", "CompressionType": "NONE"}
     description = lab.run(HyperParameters=BINARY, OutputDataConfig=output)
@@ -478,7 +541,6 @@ FILE_SYSTEM = {
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"EnableManagedSpotTraining": True}, "EnableManagedSpotTraining"),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
         ({"TensorBoardOutputConfig": {"S3OutputPath": "s3://b/"}}, "TensorBoardOutputConfig"),
@@ -524,6 +586,19 @@ def test_a_disabled_profiler_asks_for_nothing(lab: Lab) -> None:
             "regex of metric m",
         ),
         ({"ResourceConfig": None}, "ResourceConfig is required"),
+        ({"EnableManagedSpotTraining": True}, "MaxWaitTimeInSeconds must be given"),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}},
+            "can only be given with EnableManagedSpotTraining",
+        ),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 61, "MaxWaitTimeInSeconds": 60},
+            },
+            "at least MaxRuntimeInSeconds",
+        ),
+        ({"Tags": [{"Key": "local_aws:spot-interruptions", "Value": "5"}]}, "spot-interruptions can only"),
         ({"StoppingCondition": None}, "StoppingCondition is required"),
         ({"RoleArn": "arn:aws:iam::000000000000:user/nobody-here"}, "roleArn"),
         ({"OutputDataConfig": {"S3OutputPath": "https://b/x"}}, "not an S3 URI"),

@@ -13,6 +13,12 @@ A stopped job, and one whose time ran out, has 120 seconds after SIGTERM to save
 uploaded as far as it is there. A failed job uploads output.tar.gz, so that one can look what happened, and
 no model.
 
+A laptop takes no instance away. A managed spot training is interrupted as its tag
+``local_aws:spot-interruptions`` says: seconds of training, for each interruption one, and after a ``+`` the
+seconds until there is another instance: "20 30+60". The room is emptied then; what is left are the
+checkpoints, for which the program has 120 seconds after SIGTERM. TrainingTimeInSeconds counts from the first
+start to the end, BillableTimeInSeconds only the time with an instance.
+
 The XGBoost image saves tensors when it runs its own algorithm; a script has to do it by itself, as on AWS.
 """
 
@@ -23,7 +29,7 @@ import math
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +53,7 @@ from local_aws.wire.registry import Call, operation
 
 JOBS = job.TRAINING_JOBS
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+INTERRUPTIONS = "local_aws:spot-interruptions"  # the tag
 DEFAULT_SECONDS = 86400
 GRACE_SECONDS = 120.0
 PROCESSORS = "Processors"  # of the record, never answered: how many its libraries are to use; else all
@@ -59,13 +66,15 @@ LIFE = Life(
     moves={
         "Starting": frozenset({"Downloading", *_WORKING}),
         "Downloading": frozenset({"Training", *_WORKING}),
-        "Training": frozenset({"Uploading", *_WORKING}),
+        "Training": frozenset({"Uploading", "Interrupted", *_WORKING}),
+        "Interrupted": frozenset({"Starting", "MaxWaitTimeExceeded", *_WORKING}),
         "Uploading": frozenset({"Completed", *_WORKING}),
         "Stopping": frozenset({"Stopped", "MaxRuntimeExceeded"}),
         "Completed": frozenset(),
         "Failed": frozenset(),
         "Stopped": frozenset(),
         "MaxRuntimeExceeded": frozenset(),
+        "MaxWaitTimeExceeded": frozenset(),
     },
     starting="Starting",
     downloading="Downloading",
@@ -76,6 +85,8 @@ LIFE = Life(
     stopping="Stopping",
     stopped="Stopped",
     timed_out="MaxRuntimeExceeded",
+    interrupted="Interrupted",
+    waited_out="MaxWaitTimeExceeded",
 )
 
 # SecondaryStatus -> TrainingJobStatus where it is not "InProgress", and the transition's StatusMessage.
@@ -85,6 +96,7 @@ STATUS = {
     "Failed": "Failed",
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
+    "MaxWaitTimeExceeded": "Stopped",
 }
 MESSAGES = {
     "Starting": "Preparing the instances for training",
@@ -95,6 +107,8 @@ MESSAGES = {
     "Failed": "Training job failed",
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
+    "Interrupted": "Training job interrupted: its spot instance was taken away",
+    "MaxWaitTimeExceeded": "Training job waited longer than MaxWaitTimeInSeconds provided",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
 
@@ -128,6 +142,8 @@ def start(context: Context, request: Mapping[str, Any], **fields: Any) -> str:
         "EnableManagedSpotTraining",
     ):
         body.setdefault(switch, False)
+    if _interruptions(request):
+        body["SpotInterruptions"] = _interruptions(request)  # no member of AWS's answer
     rules = debug_rule.evaluations(context, body)
     if rules:
         body["DebugRuleEvaluationStatuses"] = [
@@ -187,7 +203,6 @@ def _refuse(request: Mapping[str, Any]) -> None:
         request,
         "AlgorithmSpecification.AlgorithmName",
         "AlgorithmSpecification.TrainingImageConfig",
-        "EnableManagedSpotTraining",
         "EnableNetworkIsolation",
         "ExperimentConfig",
         "InfraCheckConfig.EnableInfraCheck",
@@ -203,7 +218,6 @@ def _refuse(request: Mapping[str, Any]) -> None:
         "RetryStrategy",
         "ServerlessJobConfig",
         "SessionChainingConfig.EnableSessionTagChaining",
-        "StoppingCondition.MaxWaitTimeInSeconds",
         "TensorBoardOutputConfig",
         "VpcConfig",
     )
@@ -254,11 +268,45 @@ def _check(context: Context, request: Mapping[str, Any]) -> None:
     if request.get("CheckpointConfig"):
         job.check_s3_uri(request["CheckpointConfig"]["S3Uri"])
     debug_rule.check(request)
+    _check_spot(request)
     job.check_unique([channel["ChannelName"] for channel in _channels(request)], "Channel names")
     for channel in _channels(request):
         if channel.get("CompressionType", "None") != "None":
             raise job.invalid("CompressionType can only be used in Pipe input mode.")
         _check_data(context, request, channel)
+
+
+def _check_spot(request: Mapping[str, Any]) -> None:
+    """Raise ValidationException for a managed spot training that does not say how long it waits."""
+    condition = request["StoppingCondition"]
+    waits = condition.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if waits is not None:
+            raise job.invalid("MaxWaitTimeInSeconds can only be given with EnableManagedSpotTraining.")
+        if _interruptions(request):
+            raise job.invalid(f"The tag {INTERRUPTIONS} can only be given with EnableManagedSpotTraining.")
+        return
+    if waits is None or waits < condition.get("MaxRuntimeInSeconds", DEFAULT_SECONDS):
+        raise job.invalid(
+            "MaxWaitTimeInSeconds must be given with EnableManagedSpotTraining, and be at least "
+            "MaxRuntimeInSeconds."
+        )
+    _interruptions(request)
+
+
+def _interruptions(request: Mapping[str, Any]) -> list[list[float]]:
+    """When instances are taken away, and how long it takes to get others. Raises ValidationException."""
+    texts = [tag["Value"] for tag in request.get("Tags") or [] if tag["Key"] == INTERRUPTIONS]
+    found = []
+    for part in texts[0].split() if texts else ():
+        after, _, until = part.partition("+")
+        try:
+            found.append([float(after), float(until or 0)])
+        except ValueError:
+            raise job.invalid(
+                f"The tag {INTERRUPTIONS} is '{texts[0]}'; expected seconds, e.g. '20 30+60'."
+            ) from None
+    return found
 
 
 def _check_data(context: Context, request: Mapping[str, Any], channel: Mapping[str, Any]) -> None:
@@ -318,12 +366,16 @@ class TrainingJobKind:
         now = datetime.now(UTC)
         fields = {"LastModifiedTime": now, **_story(body, state, now)}
         if state == LIFE.downloading:
-            fields["TrainingStartTime"] = now
+            fields["TrainingStartTime"] = body.get("TrainingStartTime", now)
         if LIFE.last(state):
             fields["TrainingEndTime"] = now
             if "TrainingStartTime" in body:
-                seconds = max(1, round((now - body["TrainingStartTime"]).total_seconds()))
-                fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+                seconds = (now - body["TrainingStartTime"]).total_seconds()
+                waited = _seconds(fields, "Interrupted")
+                fields |= {
+                    "TrainingTimeInSeconds": max(1, round(seconds)),
+                    "BillableTimeInSeconds": max(1, round(seconds - waited)),
+                }
         if reason:
             fields["FailureReason"] = job.cut(reason)
         return fields
@@ -355,6 +407,7 @@ class TrainingJobKind:
 
         tensors = _tensors(room, body)
         mirrors = [mirror for mirror in (_checkpoints(room, body), tensors) if mirror]
+        interrupt, resume, patience = _spot(body)
         algorithm = body["AlgorithmSpecification"]
         program = _program(body)
         entrypoint = algorithm.get("ContainerEntrypoint") or program.argv
@@ -369,12 +422,23 @@ class TrainingJobKind:
             },
             log_group=LOG_GROUP,
             log_stream=job.log_stream(body["TrainingJobName"], body),
-            max_runtime_seconds=body["StoppingCondition"]["MaxRuntimeInSeconds"],
+            max_runtime_seconds=max(
+                1.0, body["StoppingCondition"]["MaxRuntimeInSeconds"] - _seconds(body, "Training")
+            ),
             grace_seconds=GRACE_SECONDS,
+            interrupt_seconds=interrupt,
+            resume_seconds=resume,
+            patience_seconds=patience,
             regularly=_together(mirrors),
             regular_seconds=debug_rule.WATCH_SECONDS if tensors else REGULAR_SECONDS,
             rewrite=lambda line: line.replace("\t", "#011"),  # as AWS's log agent does; regexes rely on it
         )
+
+    def interrupted(self, room: Room, body: Body) -> None:
+        """Upload the checkpoints, and the tensors so far."""
+        for mirror in (_checkpoints(room, body), _tensors(room, body)):
+            if mirror:
+                mirror.upload()
 
     def collect(self, room: Room, body: Body, exit: Exit) -> Body:  # noqa: A002 - the contract's word
         """Upload model, output and checkpoints; ModelArtifacts and FinalMetricDataList."""
@@ -389,6 +453,28 @@ class TrainingJobKind:
                 fields["ModelArtifacts"] = {"S3ModelArtifacts": uri or _model_uri(body)}
             return fields
         raise JobFailed(_failure_reason(room, body, exit), **fields)
+
+
+def _seconds(body: Body, state: str) -> float:
+    """How long the job has been in a state that it has left, over all its attempts."""
+    spans: list[timedelta] = [
+        one["EndTime"] - one["StartTime"]
+        for one in body["SecondaryStatusTransitions"]
+        if one["Status"] == state and "EndTime" in one
+    ]
+    return sum(span.total_seconds() for span in spans)
+
+
+def _spot(body: Body) -> tuple[float | None, float, float]:
+    """When this attempt's instance is taken away, when there is another, and how long the job may wait."""
+    gone = sum(one["Status"] == "Interrupted" for one in body["SecondaryStatusTransitions"])
+    planned = body.get("SpotInterruptions") or []
+    if gone >= len(planned):
+        return None, 0.0, 0.0
+    after, until = planned[gone]
+    limit = body["StoppingCondition"]["MaxWaitTimeInSeconds"]
+    spent = (datetime.now(UTC) - body["CreationTime"]).total_seconds()
+    return after, until, max(0.0, limit - spent - after)
 
 
 def _failure_reason(room: Room, body: Body, exit: Exit) -> str:  # noqa: A002 - the contract's word
