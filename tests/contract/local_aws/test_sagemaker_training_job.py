@@ -457,6 +457,39 @@ def test_a_completed_job_without_a_model_names_where_it_would_lie(lab: Lab) -> N
     assert description["ModelArtifacts"]["S3ModelArtifacts"].endswith("/output/model.tar.gz")
 
 
+def program(source: str) -> dict[str, Any]:
+    return specification(ContainerEntrypoint=["python3", "-c", source])
+
+
+def test_a_training_that_hangs_is_ended_when_its_time_is_up(lab: Lab) -> None:
+    description = lab.run(
+        AlgorithmSpecification=program("import signal; signal.pause()"),
+        StoppingCondition={"MaxRuntimeInSeconds": 1},
+    )
+    assert (description["TrainingJobStatus"], description["SecondaryStatus"]) == (
+        "Stopped",
+        "MaxRuntimeExceeded",
+    )
+    assert "ModelArtifacts" not in description
+
+
+def test_a_training_that_is_killed_for_memory_says_what_to_do(lab: Lab) -> None:
+    """As the kernel does it: by a signal that nobody can catch."""
+    killed = program("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    description = lab.run(AlgorithmSpecification=killed)
+    assert description["TrainingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith(
+        "ClientError: Please use an instance type with more memory"
+    )
+
+
+def test_a_metric_that_is_no_number_is_not_told(lab: Lab) -> None:
+    """The last number stays: what came after it were none."""
+    source = program("print('loss=0.5;'); print('loss=nan;'); print('loss=;')")
+    source["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=([^;]*);"}]
+    assert metrics(lab.run(AlgorithmSpecification=source)) == {"loss": 0.5}
+
+
 def test_what_a_script_installs_stays_in_its_room(lab: Lab) -> None:
     name = lab.script("import os; print(os.environ['PIP_TARGET'])")
     ended_training(lab.sagemaker, name)
