@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.amazon.aws.hooks.sagemaker import SageMakerHook
@@ -19,7 +20,7 @@ from aws_ml.feature_store import additions, differences, leftovers
 from aws_ml.hooks.documents import read_json, write_json
 from aws_ml.operators.remote_job import RemoteWork
 from aws_ml.waiters.kinds import FEATURE_GROUP, Description, Handle, at
-from aws_ml.waiters.patience import error_code
+from aws_ml.waiters.patience import Patience, error_code, poll_seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -221,8 +222,9 @@ class FeatureGroupOperator(RemoteWork, AwsBaseOperator[SageMakerHook]):
         tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
         if tags.get(NOTES_TAG) == digest:
             return tags
-        for body in self.metadata:
-            client.update_feature_metadata(**body)
+        for body in self.metadata:  # hundreds of calls, of which AWS takes a few a second
+            tell = partial(client.update_feature_metadata, **body)
+            self._patiently(tell, Patience(poll_seconds(self.poll_seconds)))
         client.add_tags(ResourceArn=arn, Tags=[{"Key": NOTES_TAG, "Value": digest}])
         self.log.info("Described %d features", len(self.metadata))
         return tags

@@ -48,6 +48,7 @@ class Aws(HTTPServer):
         self.becomes = "Created"  # after a look at Creating
         self.update_becomes: dict[str, Any] = {"Status": "Successful"}
         self.page = 2  # features a page
+        self.throttled = 0  # so many calls of UpdateFeatureMetadata are
         self.lost = 0  # so many answers to CreateFeatureGroup get lost
         self.written: dict[str, Any] = {}  # documents in S3
         super().__init__(("127.0.0.1", 0), Handler)
@@ -104,6 +105,9 @@ class Aws(HTTPServer):
         return 200, {}
 
     def UpdateFeatureMetadata(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
+        if self.throttled:
+            self.throttled -= 1
+            return 400, {"__type": "ThrottlingException", "message": "Rate exceeded"}
         self.described[body["FeatureName"]] = body["Description"]
         return 200, {}
 
@@ -223,6 +227,15 @@ def test_a_group_is_made_described_and_waited_for(aws: Aws) -> None:
         "left": [],
     }
     assert aws.described == {"age": "In years."}
+
+
+def test_a_throttled_description_is_told_again(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each feature is a call, and AWS takes a few a second; botocore gives one up after some tries."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    aws.throttled = 5
+    define()
+    assert aws.described == {"age": "In years."}
+    assert aws.asked.count("UpdateFeatureMetadata") == 6
 
 
 def test_what_the_group_is_is_written_for_people(aws: Aws) -> None:
