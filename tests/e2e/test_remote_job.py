@@ -1,6 +1,7 @@
 """The operator base in a real Airflow: whatever dies, one task has one job on AWS at a time.
 
-Every test looks at both sides: what Airflow made of the task, and which jobs AWS has.
+Every test looks at both sides: what Airflow made of the task, and which jobs AWS has. What holds for a task
+that waits on its worker and for one that defers is tested of both at once: most of the time is waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,11 @@ class Job:
         self.run_id = f"manual__{uuid.uuid4().hex[:8]}"
         self.name = f"e2e-{uuid.uuid4().hex[:8]}"
         self.dag_id = f"remote.{self.flavour}"
+        self.airflow = self.stack.airflow
 
-    @property
+    @cached_property
     def sagemaker(self) -> Any:
+        """A client; it outlives a restart of the stand-in."""
         environment = self.stack.connection.environment()
         return boto3.client(
             "sagemaker",
@@ -58,7 +62,7 @@ class Job:
     def start(self, **conf: Any) -> None:
         self.stack.wait_for_dag(self.dag_id)
         program = WAIT.format(str(self.gate))
-        self.stack.airflow.trigger(self.dag_id, {"name": self.name, "program": program, **conf}, self.run_id)
+        self.airflow.trigger(self.dag_id, {"name": self.name, "program": program, **conf}, self.run_id)
 
     def on_aws(self) -> dict[str, str]:
         """State of every job of this task, by attempt."""
@@ -69,11 +73,11 @@ class Job:
         }
 
     def task(self) -> TaskInstance:
-        (task,) = self.stack.airflow.task_instances(self.dag_id, self.run_id)
+        (task,) = self.airflow.task_instances(self.dag_id, self.run_id)
         return task
 
     def until(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
-        self.stack.processes.wait_until(lambda: condition() or None, seconds, what)
+        self.stack.processes.wait_until(lambda: condition() or None, seconds, f"{self.flavour}: {what}")
 
     def until_at_work(self, attempt: str = "1") -> None:
         """The job runs, and the task waits for it where it should; the job may end now."""
@@ -86,7 +90,7 @@ class Job:
                 return task.state == "running"
             return task.state == "deferred" and noticed(self.stack, task)
 
-        self.until(at_work, f"job {attempt} and its task")
+        self.until(at_work, f"job {attempt} and its task", 120)
 
     def watched(self, attempt: str) -> bool:
         """Whether somebody polls the job: a worker, or the triggerer, which starts a trigger when it can."""
@@ -99,24 +103,22 @@ class Job:
         return self.task()
 
     def until_run(self, state: str) -> None:
-        self.until(
-            lambda: self.stack.airflow.run(self.dag_id, self.run_id)["state"] == state, f"the run's {state}"
-        )
+        self.until(lambda: self.airflow.run(self.dag_id, self.run_id)["state"] == state, f"the run's {state}")
 
-    def until_aws(self, jobs: dict[str, str]) -> None:
-        self.until(lambda: self.on_aws() == jobs, f"AWS to have {jobs}")
+    def until_aws(self, jobs: dict[str, str], seconds: float = 60) -> None:
+        self.until(lambda: self.on_aws() == jobs, f"AWS to have {jobs}", seconds)
 
     def mark_failed(self) -> None:
         path = f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/job"
-        self.stack.airflow._call("PATCH", path, {"new_state": "failed"})
+        self.airflow._call("PATCH", path, {"new_state": "failed"})
 
     def pid(self) -> int:
         """Process of the running task."""
         path = f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/job"
-        return int(self.stack.airflow._call("GET", path)["pid"])
+        return int(self.airflow._call("GET", path)["pid"])
 
     def result(self) -> Any:
-        return self.stack.airflow.xcom(self.task(), "return_value")
+        return self.airflow.xcom(self.task(), "return_value")
 
 
 @pytest.fixture
@@ -126,9 +128,28 @@ def job_of(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], Job]]:
     gate.touch()  # let jobs end that a failed test left behind
 
 
-@pytest.fixture(params=FLAVOURS)
-def job(request: pytest.FixtureRequest, job_of: Callable[[str], Job]) -> Job:
-    return job_of(request.param)
+@pytest.fixture
+def jobs(job_of: Callable[[str], Job]) -> list[Job]:
+    """A job of each flavour; they share their gate."""
+    return [job_of(flavour) for flavour in FLAVOURS]
+
+
+def start(jobs: list[Job], **conf: Any) -> None:
+    for job in jobs:
+        job.start(**conf)
+
+
+def until_at_work(jobs: list[Job], attempt: str = "1") -> None:
+    for job in jobs:
+        job.until_at_work(attempt)
+
+
+def open_the_gate(jobs: list[Job]) -> None:
+    jobs[0].gate.touch()
+
+
+def close_the_gate(jobs: list[Job]) -> None:
+    jobs[0].gate.unlink()
 
 
 def parent_of(pid: int) -> int:
@@ -151,15 +172,17 @@ def test_a_killed_worker_costs_a_retry_but_no_second_job(job_of: Callable[[str],
     assert job.result()["name"] == f"{job.name}-1"
 
 
-def test_a_worker_killed_after_create_costs_a_retry_but_no_second_job(job: Job) -> None:
+def test_a_worker_killed_after_create_costs_a_retry_but_no_second_job(jobs: list[Job]) -> None:
     """SIGKILL between the Create call and the wait, where nobody but the store knows of the job."""
-    job.start(die="created")
-    job.until(lambda: job.task().try_number == 2, "the retry")
-    job.until_at_work()
-    job.gate.touch()
-    assert job.until_task("success", "failed").state == "success"
-    assert job.on_aws() == {"1": "Completed"}
-    assert job.result()["name"] == f"{job.name}-1"
+    start(jobs, die="created")
+    for job in jobs:
+        job.until(lambda job=job: job.task().try_number == 2, "the retry")
+    until_at_work(jobs)
+    open_the_gate(jobs)
+    for job in jobs:
+        assert job.until_task("success", "failed").state == "success"
+        assert job.on_aws() == {"1": "Completed"}
+        assert job.result()["name"] == f"{job.name}-1"
 
 
 def test_a_worker_killed_at_its_resumption_costs_a_retry_but_no_second_job(
@@ -189,58 +212,73 @@ def test_a_killed_triggerer_costs_nothing(job_of: Callable[[str], Job]) -> None:
     assert job.on_aws() == {"1": "Completed"}
 
 
-def test_a_task_that_is_marked_failed_stops_its_job(job: Job) -> None:
+def test_a_task_that_is_marked_failed_stops_its_job(jobs: list[Job]) -> None:
     """On the worker by on_kill, on the triggerer by the trigger's."""
-    job.start()
-    job.until_at_work()
-    job.mark_failed()
-    job.until_aws({"1": "Stopped"})
-    assert job.task().state == "failed"
+    start(jobs)
+    until_at_work(jobs)
+    for job in jobs:
+        job.mark_failed()
+    for job in jobs:
+        job.until_aws({"1": "Stopped"})
+        assert job.task().state == "failed"
 
 
-def test_a_cleared_task_stops_its_job_and_starts_the_next(job: Job) -> None:
+def test_a_cleared_task_stops_its_job_and_starts_the_next(jobs: list[Job]) -> None:
     """Clearing a task that is under way: never two jobs at a time, and the second one counts."""
-    job.start()
-    job.until_at_work()
-    job.stack.airflow.clear(job.dag_id, job.run_id)
-    job.until(lambda: job.on_aws() == {"1": "Stopped", "2": "InProgress"}, "the second job", 90)
-    job.until_at_work("2")
-    job.gate.touch()
-    assert job.until_task("success", "failed").state == "success"
-    assert job.on_aws() == {"1": "Stopped", "2": "Completed"}
-    assert job.result()["name"] == f"{job.name}-2"
+    start(jobs)
+    until_at_work(jobs)
+    for job in jobs:
+        job.airflow.clear(job.dag_id, job.run_id)
+    for job in jobs:
+        job.until_aws({"1": "Stopped", "2": "InProgress"}, 90)
+    until_at_work(jobs, "2")
+    open_the_gate(jobs)
+    for job in jobs:
+        assert job.until_task("success", "failed").state == "success"
+        assert job.on_aws() == {"1": "Stopped", "2": "Completed"}
+        assert job.result()["name"] == f"{job.name}-2"
 
 
-def test_a_cleared_green_task_runs_again(job: Job) -> None:
+def test_a_cleared_green_task_runs_again(jobs: list[Job]) -> None:
     """What succeeded and is cleared gets a job of its own: clearing means again."""
-    job.gate.touch()
-    job.start()
-    job.until_run("success")
-    job.stack.airflow.clear(job.dag_id, job.run_id)
-    job.until(lambda: job.task().state == "success" and len(job.on_aws()) == 2, "the second job")
-    assert job.result()["name"] == f"{job.name}-2"
+    start(jobs)
+    until_at_work(jobs)
+    open_the_gate(jobs)
+    for job in jobs:
+        job.until_run("success")
+    close_the_gate(jobs)
+    for job in jobs:
+        job.airflow.clear(job.dag_id, job.run_id)
+    until_at_work(jobs, "2")
+    open_the_gate(jobs)
+    for job in jobs:
+        assert job.until_task("success", "failed").state == "success"
+        assert job.on_aws() == {"1": "Completed", "2": "Completed"}
+        assert job.result()["name"] == f"{job.name}-2"
 
 
-@pytest.mark.parametrize("flavour", ["sync_brief", "deferred_brief"])
-def test_execution_timeout_stops_the_job(job_of: Callable[[str], Job], flavour: str) -> None:
+def test_execution_timeout_stops_the_job(job_of: Callable[[str], Job]) -> None:
     """A task whose time is up leaves nothing running; its retry starts the next attempt."""
-    job = job_of(flavour)
-    job.start()
-    job.until_task("failed", seconds=120)
-    job.until_aws({"1": "Stopped", "2": "Stopped"})
+    jobs = [job_of(f"{flavour}_brief") for flavour in FLAVOURS]
+    start(jobs)
+    for job in jobs:
+        job.until_task("failed", seconds=120)
+        job.until_aws({"1": "Stopped", "2": "Stopped"})
 
 
-def test_a_stand_in_that_is_killed_costs_an_attempt(job: Job) -> None:
+def test_a_stand_in_that_is_killed_costs_an_attempt(stack: Stack, jobs: list[Job]) -> None:
     """kill -9 of AWS itself: polls are borne, the lost job is failed with a reason, a retry does it again."""
-    job.start()
-    job.until_at_work()
-    job.stack.processes.stop("stand-in", kill=True)
-    job.stack.start_stand_in()
-    job.until(lambda: job.on_aws() == {"1": "Failed", "2": "InProgress"}, "the second job", 120)
-    job.until_at_work("2")
-    job.gate.touch()
-    assert job.until_task("success", "failed").state == "success"
-    assert job.task().try_number == 2
+    start(jobs)
+    until_at_work(jobs)
+    stack.processes.stop("stand-in", kill=True)
+    stack.start_stand_in()
+    for job in jobs:
+        job.until_aws({"1": "Failed", "2": "InProgress"}, 120)
+    until_at_work(jobs, "2")
+    open_the_gate(jobs)
+    for job in jobs:
+        assert job.until_task("success", "failed").state == "success"
+        assert job.task().try_number == 2
 
 
 def test_a_job_that_refuses_its_input_is_not_paid_twice(job_of: Callable[[str], Job]) -> None:
