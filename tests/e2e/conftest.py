@@ -50,6 +50,10 @@ def stack(home: Path) -> Iterator[Stack]:
         Choices(ports=Ports(0, 0), layout=Layout(home=home / "local")),
         extra={
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            # No test changes a DAG file, and to read those of a dozen workflows again twice a minute takes a
+            # tenth of a core of each worker. Unread so long, a DAG must not be taken for one that is gone.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+            "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "3600",
             "AWS_ML_WORKFLOWS": os.pathsep.join(map(str, folders)),
             "ENSURED_ROOM": str(room),
         },
