@@ -61,7 +61,7 @@ class Partition:
         return next(task for task in tasks if task.task_id == task_id)
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
-        return self.stack.processes.wait_until(lambda: condition() or None, 300, what)
+        return self.stack.processes.wait_until(lambda: condition() or None, 300, what, interval=0.5)
 
     def until_asked(self, task_id: str = "ask_about_bias", tries: int = 1) -> dict[str, Any]:
         """Wait for the question, and until it may be answered; the form."""

@@ -1,7 +1,8 @@
 """The bias gate's four ways in a real Airflow: who decides, what decision.json then says, what is published.
 
-`test_workflows.py` has the ways on which nobody is asked, through all stages; here are the others, of both
-workflows, under bounds that force them. Answers come as the UI gives them: through Airflow's REST API.
+`test_workflows.py` has the ways on which nobody is asked, through all stages; here are the others, under
+bounds that force them. Answers come as the UI gives them, through Airflow's REST API, and once by the command
+for the terminal.
 """
 
 from __future__ import annotations
@@ -33,14 +34,6 @@ def choices_of(decision: dict[str, Any]) -> list[tuple[str, str | None]]:
 @pytest.fixture(scope="module")
 def day(stack: Stack) -> Partition:
     return Partition(stack, "loan_asks").start()
-
-
-@pytest.fixture(scope="module")
-def days(stack: Stack) -> dict[str, Partition]:
-    if not ADULT.exists():
-        pytest.skip(f"the census data ({ADULT.name}) is not part of the project and is not there")
-    names = ("census_asks", "census_mitigates", "census_stops")
-    return {name: Partition(stack, name).start(ADULT) for name in names}
 
 
 class TestLoans:
@@ -115,8 +108,11 @@ class TestLoans:
         assert "No gate and no person accepted this data" in refused
         assert "loan_asks of 2026-02-10 was refused" in refused
 
-    def test_a_backfilled_run_asks_too_and_a_rejection_stops_it(self, stack: Stack) -> None:
-        """The parent waits for the stage, and the stage for the person."""
+    def test_a_backfilled_run_asks_too_and_a_rejection_stops_it(
+        self, stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The parent waits for the stage, and the stage for the person, who uses the command for the
+        terminal: it also shows the question."""
         day = Partition(stack, "loan_backfills", BACKFILLED)
         day.land()
         parent = "loan_backfills.ml_workflow"
@@ -129,8 +125,14 @@ class TestLoans:
         run_id = day.until(backfilled, "the backfill")
         day.run_id = child_run_id(run_id)
         day.until(lambda: day.airflow.runs(day.dag_id, "running"), "the stage")
-        day.until_asked()
-        day.answer("Reject", "not lawful")
+        assert day.until_asked()["options"] == ["Approve", "Reject"]  # it has no method of mitigation
+        monkeypatch.setattr(answer, "choices_from_environment", lambda: stack.choices)
+        where = [str(stack.airflow_port), day.dag_id, day.run_id, "ask_about_bias"]
+        assert answer.main(where) == 0
+        assert "Options: Approve, Reject" in capsys.readouterr().out
+        assert answer.main([*where, "Mitigate"]) == 1
+        assert "Invalid options ['Mitigate']" in capsys.readouterr().err
+        assert answer.main([*where, "Reject", "not lawful"]) == 0
         assert day.end(parent, run_id) == "failed"
         assert "Rejected by admin" in day.said(parent, run_id)
         assert "not lawful" in day.said(parent, run_id)
@@ -150,43 +152,15 @@ class TestLoans:
         assert "Rejected without an answer" in day.said()
 
 
-class TestCensus:
-    """The same data under three sets of bounds; all three runs go on at once."""
-
-    def test_stop(self, days: dict[str, Partition]) -> None:
-        day = days["census_stops"]
-        assert day.end() == "failed"
-        assert day.way() == {"stop_on_bias"}
-        assert day.decision()["outcome"] == "stopped"
-        assert "is 0.2002, above the maximum of 0.1" in day.said()
-
-    def test_ask(
-        self,
-        days: dict[str, Partition],
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        """Answered by the command for the terminal, which also shows the question."""
-        day = days["census_asks"]
-        assert day.until_asked()["options"] == ["Approve", "Reject"]  # it has no method of mitigation
-        monkeypatch.setattr(answer, "choices_from_environment", lambda: day.stack.choices)
-        where = [str(day.stack.airflow_port), day.dag_id, day.run_id, "ask_about_bias"]
-        assert answer.main(where) == 0
-        assert "Options: Approve, Reject" in capsys.readouterr().out
-        assert answer.main([*where, "Mitigate"]) == 1
-        assert "Invalid options ['Mitigate']" in capsys.readouterr().err
-        assert answer.main([*where, "Approve", "historical data, for teaching"]) == 0
-        assert day.end() == "success", day.said()
-        assert day.way() == {"ask_about_bias", "publish_partition"}
-        assert choices_of(day.decision()) == [("ask", "Approve")]
-
-    def test_mitigate(self, days: dict[str, Partition]) -> None:
-        """Resampled rows carry no weights, and lie elsewhere than the curated ones."""
-        day = days["census_mitigates"]
-        assert day.end() == "success", day.said()
-        assert day.way() == {"mitigate_bias", "decide_on_mitigation", "publish_partition"}
-        decision = day.decision()
-        assert choices_of(decision) == [("mitigate", None), ("accept", None)]
-        assert decision["dataset"]["mitigation"] == "resampling"
-        assert decision["dataset"]["weighted"] is False
-        assert decision["dataset"]["uri"].endswith("/ingest_analyze/mitigation/data/")
+def test_the_census_is_resampled_and_nobody_is_asked(stack: Stack) -> None:
+    """Nobody is asked. Resampled rows carry no weights, and lie elsewhere than the curated ones."""
+    if not ADULT.exists():
+        pytest.skip(f"the census data ({ADULT.name}) is not part of the project and is not there")
+    day = Partition(stack, "census_mitigates").start(ADULT)
+    assert day.end() == "success", day.said()
+    assert day.way() == {"mitigate_bias", "decide_on_mitigation", "publish_partition"}
+    decision = day.decision()
+    assert choices_of(decision) == [("mitigate", None), ("accept", None)]
+    assert decision["dataset"]["mitigation"] == "resampling"
+    assert decision["dataset"]["weighted"] is False
+    assert decision["dataset"]["uri"].endswith("/ingest_analyze/mitigation/data/")

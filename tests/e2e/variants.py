@@ -39,12 +39,10 @@ VARIANTS: dict[str, tuple[Path, dict[str, Any]]] = {
         ),
     ),
     "loan_backfills": (LOAN, bias({"absolute": 0.05, "beyond": "ask"})),
-    "census_asks": (CENSUS, bias({"absolute": 0.1, "beyond": "ask"})),
     "census_mitigates": (
         CENSUS,
         bias({"absolute": 0.1, "beyond": "mitigate"}, mitigation={"method": "resampling"}),
     ),
-    "census_stops": (CENSUS, bias({"absolute": 0.1, "beyond": "stop"})),
     "loan_window": (LOAN, bias({"absolute": 0.2, "beyond": "stop"})),
     "loan_spark": (LOAN, bias({"absolute": 0.2, "beyond": "stop"})),
 }
