@@ -10,7 +10,7 @@ a stage that a person has mended is taken as it is. Clearing a green task runs i
 **Writes.** Nothing; the stages do.
 
 **Parameters.** `partition`: the day whose data is processed, `YYYY-MM-DD`. Scheduled and backfilled runs
-take the first day of their data interval.
+take the first day of their data interval. `candidates`: which models are made, for `train_tune`.
 
 **When it fails.** The failed task's message names the stage's task and its error. Mend the cause, clear the
 failed task *of the stage*, then clear the failed task here: it waits for the stage and goes on. Clearing
@@ -19,7 +19,7 @@ only the task here runs the whole stage again. A stage that is paused is refused
 
 from airflow.sdk import DAG
 
-from aws_ml.dags import PARENT, common, dag_id, start, timetable
+from aws_ml.dags import PARENT, candidates, common, dag_id, start, timetable
 from aws_ml.operators.ensure_dag_run import EnsureDagRunOperator
 from aws_ml.run import RUN_KEY, STAGES
 from aws_ml.workflow import Workflow, workflows
@@ -27,7 +27,9 @@ from aws_ml.workflow import Workflow, workflows
 
 def ml_workflow(workflow: Workflow) -> DAG:
     with DAG(
-        schedule=timetable(workflow), start_date=start(workflow), **common(workflow, PARENT, __doc__)
+        schedule=timetable(workflow),
+        start_date=start(workflow),
+        **common(workflow, PARENT, __doc__, candidates(workflow)),
     ) as dag:
         ingest_analyze, prepare_transform, train_tune, deploy_manage = (
             EnsureDagRunOperator(
@@ -37,6 +39,7 @@ def ml_workflow(workflow: Workflow) -> DAG:
                 conf={
                     "partition": RUN_KEY,
                     "run_key": RUN_KEY,
+                    "candidates": "{{ params.candidates }}",
                     "parent": {"dag_id": "{{ dag.dag_id }}", "run_id": "{{ run_id }}"},
                 },
             )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param
 
 from aws_ml.callbacks import leave_error
 from aws_ml.retry import OnlyIfItMayHelp
+from aws_ml.schema import Candidates
 from aws_ml.workflow import Workflow
 
 PARENT = "ml_workflow"
 
 
-def common(workflow: Workflow, stage: str, doc: str) -> dict[str, Any]:
+def common(
+    workflow: Workflow, stage: str, doc: str, params: dict[str, Param] | None = None
+) -> dict[str, Any]:
     """DAG arguments shared by the parent and its stages.
 
     :param stage: the DAG's name without the workflow
     :param doc: the DAG file's docstring, shown in the UI
+    :param params: further fields of the form
     """
     return {
         "dag_id": dag_id(workflow, stage),
@@ -35,7 +39,8 @@ def common(workflow: Workflow, stage: str, doc: str) -> dict[str, Any]:
                 format="date",
                 title="Partition",
                 description="The day whose data is processed. Scheduled and backfilled runs know theirs.",
-            )
+            ),
+            **(params or {}),
         },
         "user_defined_macros": workflow.macros,
         "default_args": {
@@ -46,6 +51,20 @@ def common(workflow: Workflow, stage: str, doc: str) -> dict[str, Any]:
             "on_failure_callback": leave_error,
             "poll_seconds": workflow.polling.seconds,
         },
+    }
+
+
+def candidates(workflow: Workflow) -> dict[str, Param]:
+    """The form's field for which models are made, of the stage that makes them and of the parent."""
+    return {
+        "candidates": Param(
+            workflow.choice.candidates,
+            type="string",
+            enum=list(get_args(Candidates)),
+            title="Candidates",
+            description="Which models are made and compared with the one in use: that of the "
+            "hyperparameters in the workflow file (baseline), the best of a tuning job, or both.",
+        )
     }
 
 

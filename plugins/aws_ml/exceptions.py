@@ -96,6 +96,10 @@ class TrainingRuleBroken(AwsMlError):
         super().__init__("\n  ".join(["", *self.lines, f"{job}; what follows is the rule's policy."]))
 
 
+class CandidatesUnknown(AwsMlError):
+    """The run was asked for candidates that no task trains."""
+
+
 class QualityTooLow(AwsMlError):
     """The model is not good enough to be deployed."""
 

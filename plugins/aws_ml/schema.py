@@ -601,9 +601,14 @@ class Evaluation(Part):
     resamples: Annotated[int, Field(ge=100, le=10_000)]  # of the held-out rows, for the intervals
 
 
-class Choice(Part):
-    """Which of the evaluated models is taken."""
+Candidates = Literal["baseline", "tuning", "all"]
+"""The training job with the hyperparameters of `training`, the tuning job, or both."""
 
+
+class Choice(Part):
+    """Which models a run makes, and which of them is taken."""
+
+    candidates: Candidates  # unless a run's form says otherwise
     margin: Annotated[float, Field(ge=0, le=1)]  # by how much the metric must be better than the champion's
 
 

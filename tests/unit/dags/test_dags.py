@@ -69,8 +69,10 @@ GRAPHS = {
     },
     "train_tune": {
         "publish_code": {"evaluate_candidates"},
-        "check_features": {"train_model"},
+        "check_features": {"select_candidates"},
+        "select_candidates": {"train_model", "tune_model"},
         "train_model": {"list_candidates", "check_training"},
+        "tune_model": {"list_candidates"},
         "check_training": {"choose_model"},
         "list_candidates": {"evaluate_candidates"},
         "evaluate_candidates": {"choose_model"},
@@ -157,6 +159,17 @@ class TestEveryDag:
         param = dag_of(bag, workflow, stage).params.get_param("partition")
         assert param.value is None
         assert param.schema["format"] == "date"
+
+    def test_form_offers_the_candidates_where_models_are_made(
+        self, bag: DagBag, workflow: str, stage: str
+    ) -> None:
+        """The parent hands the answer down; what it offers is what the stage has tasks for."""
+        params = dag_of(bag, workflow, stage).params
+        assert ("candidates" in params) == (stage in ("ml_workflow", "train_tune"))
+        if "candidates" in params:
+            select = dag_of(bag, workflow, "train_tune").get_task("select_candidates")
+            assert params.get_param("candidates").schema["enum"] == list(select.branches)
+            assert params.get_param("candidates").value == "baseline"
 
     def test_nothing_is_caught_up(self, bag: DagBag, workflow: str, stage: str) -> None:
         """The past is for backfills that somebody asks for."""
