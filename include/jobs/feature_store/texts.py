@@ -16,15 +16,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.glue.rules import ARROW_TYPES
+
 # As the cleaning job writes them.
-PLAIN = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
-    "date": pa.date32(),
-}
+PLAIN = {kind: pa.type_for_alias(name) for kind, name in ARROW_TYPES.items()}
 
 
 def as_text(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:

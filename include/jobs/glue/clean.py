@@ -36,14 +36,7 @@ except ModuleNotFoundError:  # on Glue, --extra-py-files brings the module by it
     import rules  # type: ignore[import-not-found, no-redef]
 
 BLOCK_ROWS = 50_000  # rows checked at a time: some tens of MB
-ARROW_TYPES = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
-    "date": pa.date32(),
-}
+ARROW_TYPES = {kind: pa.type_for_alias(name) for kind, name in rules.ARROW_TYPES.items()}
 
 
 def schema_of(spec: rules.Spec) -> pa.Schema:

@@ -47,14 +47,7 @@ SPARK_TYPES = {
     "timestamp": "timestamp_ntz",
     "date": "date",
 }
-ARROW_TYPES = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
-    "date": pa.date32(),
-}
+ARROW_TYPES = {kind: pa.type_for_alias(name) for kind, name in rules.ARROW_TYPES.items()}
 BLOCK_ROWS = 50_000  # rows that a worker turns into Arrow at a time
 
 Block = tuple[str, int]  # a file's path as Spark writes it, and the block's first byte

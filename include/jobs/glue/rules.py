@@ -18,6 +18,15 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timezone
 from typing import Any
 
+# How Arrow calls the types in which columns are kept, in curated files and whatever is read from them.
+ARROW_TYPES = {
+    "string": "string",
+    "integer": "int64",
+    "number": "double",
+    "boolean": "bool",
+    "timestamp": "timestamp[us]",
+    "date": "date32",
+}
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,6}))?\s?(Z|[+-]\d\d:\d\d)?)?", re.ASCII
