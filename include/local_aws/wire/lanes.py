@@ -36,6 +36,7 @@ class Lanes(ThreadedTaskDispatcher):  # type: ignore[misc]
         super().__init__()
         self.set_thread_count(threads)
         self._at_once: deque[Any] = deque()
+        self._serves_at_once: int | None = None  # the thread that does so now
         self._turn = _Turn()
 
     def add_task(self, task: Any) -> None:
@@ -50,8 +51,14 @@ class Lanes(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def serve_at_once(self) -> None:
         """Answer what is to be answered at once; called by the thread that reads the sockets."""
+        self._serves_at_once = threading.get_ident()
         while self._at_once:
             _serve(self._at_once.popleft())
+        self._serves_at_once = None
+
+    def is_at_once(self) -> bool:
+        """Whether it is asked in the course of ``serve_at_once``."""
+        return self._serves_at_once == threading.get_ident()
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = _SECONDS) -> bool:
         """Let each thread end the call that it is at."""

@@ -63,7 +63,7 @@ def server(application: Any, bound: socket.socket, spool: Path, *, threads: int 
         log_socket_errors=False,
     )
     made.channel_class = _channel_class(spool)
-    accepts = made.readable
+    accepts, wake = made.readable, made.pull_trigger
 
     def readable() -> bool:
         # waitress asks before it looks at the sockets again, and asks the server before the channels, as it
@@ -71,7 +71,11 @@ def server(application: Any, bound: socket.socket, spool: Path, *, threads: int 
         lanes.serve_at_once()
         return bool(accepts())
 
-    made.readable = readable
+    def pull_trigger() -> None:
+        if not lanes.is_at_once():  # then the thread that is to be woken is awake, and looks at them next
+            wake()
+
+    made.readable, made.pull_trigger = readable, pull_trigger
     return made
 
 
