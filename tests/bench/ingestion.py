@@ -29,7 +29,7 @@ from tests.support.feature_store import created, group_request, table_of, until
 from tests.support.lake import Lake
 from tests.support.stand_in import ROOT, StandIn
 
-RECORDS, FEATURES, PARALLEL = 100_000, 20, 4
+RECORDS, FEATURES, PARALLEL = 100_000, 20, 8
 DAY_END = 1_768_521_600
 WANTED = 20_000  # a second
 NAMES = [f"f{number:02}" for number in range(FEATURES - 2)]  # with the entity and the event time
