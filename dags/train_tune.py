@@ -113,13 +113,21 @@ def train_tune(workflow: Workflow) -> DAG:
         [publish_code, list_candidates] >> evaluate_candidates
         evaluate_candidates >> choose_model >> check_quality >> register_model
         choose_model >> explain_model
-        if workflow.training.debugger.chosen:
+        debugger = workflow.training.debugger
+        if debugger.chosen:
             check_training = TrainingRulesSensor(
                 task_id="check_training",
                 job_name=TRAINING_JOB,
-                policies={name: rule.policy for name, rule in workflow.training.debugger.chosen.items()},
+                policies={name: rule.policy for name, rule in debugger.chosen.items()},
+                bucket=None if debugger.beside_training else BUCKET,
+                key=None if debugger.beside_training else paths.rules_report,
             )
             train_model >> check_training >> choose_model
+            if not debugger.beside_training:
+                evaluate_rules = ProcessingJobOperator(
+                    task_id="evaluate_rules", config=processing_job.check_rules(workflow)
+                )
+                [publish_code, train_model] >> evaluate_rules >> check_training
     return dag
 
 

@@ -394,6 +394,16 @@ class Paths:
         return f"{self.stage('train_tune')}debugger/"
 
     @property
+    def rules(self) -> str:
+        """What the rules over a trained model made, where Debugger does not evaluate them."""
+        return f"{self.debugger}rules/"
+
+    @property
+    def rules_report(self) -> str:
+        """What they found, as DescribeTrainingJob has it. JSON."""
+        return f"{self.rules}rules.json"
+
+    @property
     def tuning(self) -> str:
         """Where SageMaker puts ``<training job>/output/model.tar.gz`` of a tuning job's training jobs."""
         return f"{self.stage('train_tune')}tuning/"

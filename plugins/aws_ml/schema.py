@@ -517,6 +517,8 @@ class WatchingRule(Part):
 class Debugger(Part):
     """Who watches the training."""
 
+    # Debugger beside the training; or the same rules over its model, where `stop` can but be `fail`
+    engine: Literal["managed", "portable"]
     save_interval: Positive  # rounds between two that are saved
     start_round: Annotated[int, Field(ge=0)]  # predictions and importances of earlier ones are not judged
     rules: dict[str, WatchingRule | None]  # null: not this one; without rules nothing is saved
@@ -525,6 +527,11 @@ class Debugger(Part):
     def chosen(self) -> dict[str, WatchingRule]:
         """The rules that are to watch."""
         return {name: rule for name, rule in self.rules.items() if rule}
+
+    @property
+    def beside_training(self) -> bool:
+        """Whether the training job itself is asked for rules."""
+        return self.engine == "managed" and bool(self.chosen)
 
 
 class Training(Part):

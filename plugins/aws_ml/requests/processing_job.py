@@ -9,11 +9,14 @@ from aws_ml.run import (
     AS_OF,
     CANDIDATES_URI,
     CODE_PREFIX,
+    CSV_WEIGHTS,
     DATASET_URI,
     FEATURE_GROUP,
     FEATURE_GROUP_CREATED,
     JOINED,
+    MODEL_URI,
     ROLE_ARN,
+    TRAINING_JOB,
     WRANGLER_JOB,
 )
 from aws_ml.schema import Workflow
@@ -148,6 +151,34 @@ def explain(workflow: Workflow, code: str = CODE_PREFIX) -> dict[str, Any]:
             "evaluation": paths.uri(paths.evaluation),
         },
         outputs={"explanations": paths.uri(paths.explanations)},
+    )
+
+
+def check_rules(
+    workflow: Workflow, model_uri: str = MODEL_URI, csv_weights: str = CSV_WEIGHTS, code: str = CODE_PREFIX
+) -> dict[str, Any]:
+    """``sagemaker.CreateProcessingJob``: Debugger's rules over the model that the training left.
+
+    :param model_uri: the archive that the training job left
+    :param csv_weights: ``1``: the second column of the channels holds weights
+    :param code: the S3 prefix under which the jobs were published, with a slash at its end
+    """
+    paths = workflow.paths
+    return script_job(
+        workflow,
+        stage="train_tune",
+        step="rules",
+        script="check_rules.py",
+        package="training",
+        image=run.image("xgboost", workflow.training.image_version),  # the one that can read the model
+        code=code,
+        inputs={
+            "model": model_uri,
+            "train": paths.uri(paths.split("train")),
+            "validation": paths.uri(paths.split("validation")),
+        },
+        outputs={"rules": paths.uri(paths.rules)},
+        environment={"CSV_WEIGHTS": csv_weights, "TRAINING_JOB_NAME": TRAINING_JOB},
     )
 
 

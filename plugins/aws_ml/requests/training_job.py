@@ -71,7 +71,7 @@ def _watched_metrics(workflow: Workflow) -> dict[str, str]:
         name.strip() for name in str(workflow.training.hyperparameters.get("eval_metric", "")).split(",")
     ]
     loss = _loss(workflow)
-    if not workflow.training.debugger.chosen or loss in asked:
+    if not workflow.training.debugger.beside_training or loss in asked:
         return {}
     return {"eval_metric": ",".join([loss, *(name for name in asked if name)])}
 
@@ -83,7 +83,7 @@ def _loss(workflow: Workflow) -> str:
 def _watched(workflow: Workflow) -> dict[str, Any]:
     """What is saved of the training, and the rules that watch it; nothing where none is asked for."""
     paths, debugger = workflow.paths, workflow.training.debugger
-    if not debugger.chosen:
+    if not debugger.beside_training:
         return {}
     last = int(workflow.training.hyperparameters["num_round"]) - 1
     collections = sorted({one for name in debugger.chosen for one in RULES[name].collections})

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws_ml.exceptions import TrainingRuleBroken
 from aws_ml.hooks.aws import client_for
+from aws_ml.hooks.documents import read_json
 from aws_ml.waiters import patience
 from aws_ml.waiters.patience import is_transient
 
@@ -25,7 +26,7 @@ GOOD = "NoIssuesFound"
 
 
 class TrainingRulesSensor(AwsBaseSensor[SageMakerHook]):
-    """Wait until all of Debugger's rules over a training job have ended, and do what their policies say.
+    """Wait until all rules over a training job have ended, and do what their policies say.
 
     A rule that found an issue, or that could not be evaluated, fails the task unless its policy is `warn`.
     A rule with the policy `stop` has stopped the training itself if it found something in time; what it finds
@@ -33,25 +34,37 @@ class TrainingRulesSensor(AwsBaseSensor[SageMakerHook]):
 
     :param job_name: the training job (templated)
     :param policies: what follows by the rule's name: `stop`, `fail` or `warn`
+    :param bucket: bucket of `key` (templated)
+    :param key: `rules.json` of a job that has evaluated the rules; None: the training job has, by Debugger
+        (templated)
     :param poll_seconds: seconds between two looks
     :return: ``{"rules": {name: {"status", "details", "policy"}}}``
     """
 
     aws_hook_class = SageMakerHook
-    template_fields: Sequence[str] = aws_template_fields("job_name")
+    template_fields: Sequence[str] = aws_template_fields("job_name", "bucket", "key")
 
     def __init__(
-        self, *, job_name: str, policies: Mapping[str, str], poll_seconds: float = 30, **kwargs: Any
+        self,
+        *,
+        job_name: str,
+        policies: Mapping[str, str],
+        bucket: str | None = None,
+        key: str | None = None,
+        poll_seconds: float = 30,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("mode", "reschedule")
         super().__init__(poke_interval=patience.poll_seconds(poll_seconds), **kwargs)
         self.job_name = job_name
         self.policies = dict(policies)
+        self.bucket = bucket
+        self.key = key
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once. A throttled or lost call is not an answer, so it isn't a failure either."""
         try:
-            answer = client_for(self, "sagemaker").describe_training_job(TrainingJobName=self.job_name)
+            answer = self._look()
         except (ClientError, BotoCoreError) as error:
             if not is_transient(error):
                 raise
@@ -61,6 +74,16 @@ class TrainingRulesSensor(AwsBaseSensor[SageMakerHook]):
         if any(one["RuleEvaluationStatus"] in WORKING for one in found.values()):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value={"rules": self._judged(found)})
+
+    def _look(self) -> dict[str, Any]:
+        """What has a list DebugRuleEvaluationStatuses."""
+        if self.bucket and self.key:
+            report: dict[str, Any] = read_json(self, self.bucket, self.key)
+            return report
+        answer: dict[str, Any] = client_for(self, "sagemaker").describe_training_job(
+            TrainingJobName=self.job_name
+        )
+        return answer
 
     def _judged(self, found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
         """What each rule said. Fails the task by the policies; no retry could change what was found."""

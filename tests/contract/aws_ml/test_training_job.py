@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -126,6 +127,25 @@ def test_the_rules_are_awaited_and_their_policies_followed(
     assert "Strict (fail) is IssuesFound: RuleEvaluationConditionMet" in str(caught.value)
     assert "-logloss fell by" in str(caught.value)
     assert "Mild" not in str(caught.value)
+
+
+def test_a_job_may_have_evaluated_the_rules(aws: StandIn, task: TaskInstance) -> None:
+    statuses = [
+        {"RuleConfigurationName": "Deep", "RuleEvaluationStatus": "IssuesFound", "StatusDetails": "5"}
+    ]
+    document = json.dumps({"DebugRuleEvaluationStatuses": statuses}).encode()
+    aws.client("s3").put_object(Bucket=BUCKET, Key="rules/rules.json", Body=document)
+    sensor = TrainingRulesSensor(
+        task_id="task",
+        job_name="gone",
+        policies={"Deep": "fail"},
+        bucket=BUCKET,
+        key="rules/rules.json",
+        mode="poke",
+        poll_seconds=0.1,
+    )
+    with pytest.raises(AirflowFailException, match=r"Deep \(fail\) is IssuesFound: 5"):
+        sensor.execute(task.context())
 
 
 def test_a_rule_that_was_not_evaluated_is_no_good_news(task: TaskInstance, watched: str) -> None:

@@ -292,6 +292,22 @@ def test_a_training_that_nobody_watches_has_nothing_to_wait_for(tmp_path: Path) 
     assert "check_training" not in {task.task_id for task in tasks}
 
 
+def test_without_debugger_a_job_evaluates_the_rules(tmp_path: Path) -> None:
+    data = yaml.safe_load((FOLDERS[0] / "loan_approval.yaml").read_text())
+    data["training"]["debugger"] = {"engine": "portable"}
+    (tmp_path / "loan_approval.yaml").write_text(yaml.safe_dump(data))
+    bag = load([tmp_path])
+    assert bag.import_errors == {}
+    dag = dag_of(bag, "loan_approval", "train_tune")
+    job = dag.get_task("evaluate_rules")
+    assert (job.upstream_task_ids, job.downstream_task_ids) == (
+        {"publish_code", "train_model"},
+        {"check_training"},
+    )
+    assert dag.get_task("check_training").key.endswith("/train_tune/debugger/rules/rules.json")
+    assert "DebugHookConfig" not in dag.get_task("train_model").config
+
+
 def test_a_bad_workflow_file_stops_no_other(tmp_path: Path) -> None:
     """The good workflows' DAGs are there; the bad file is named among the import errors, with its key."""
     (tmp_path / "half_done.yaml").write_text("name: half_done\nno_such_key: 1\n")

@@ -59,7 +59,7 @@ def bodies(workflow: Workflow, builder: Builder) -> list[dict[str, Any]]:
 
 
 def test_all_builders_are_found() -> None:
-    assert len(BUILDERS) == 33, sorted(BUILDERS)
+    assert len(BUILDERS) == 35, sorted(BUILDERS)
 
 
 def test_every_workflow_file_loads() -> None:
@@ -148,7 +148,9 @@ def test_hyperparameters_travel_as_texts() -> None:
 def watched(**rules: Any) -> dict[str, Any]:
     """The body of a training with these rules alone."""
     loaded = LOADED["loan_approval"]
-    debugger = Debugger.model_validate({"save_interval": 5, "start_round": 10, "rules": rules})
+    debugger = Debugger.model_validate(
+        {"engine": "managed", "save_interval": 5, "start_round": 10, "rules": rules}
+    )
     training = loaded.training.model_copy(update={"debugger": debugger})
     workflow = loaded.model_copy(update={"training": training})
     return rendered(workflow, training_job.train_model(workflow))
