@@ -24,7 +24,7 @@ from tests.e2e.runs import Bucket, Run, errors, finish, start, state_of
 
 DAY = "2026-01-15"
 DRIFTED = "2026-02-10"
-BACKFILLED = ("2026-01-17", "2026-01-18")
+BACKFILLED = ("2026-01-17", "2026-01-18", "2026-01-19")
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -209,8 +209,8 @@ class TestLoanApproval:
             assert "partition" in said
 
     def test_a_backfill_runs_each_day_for_its_own_data(self, stack: Stack, loan: Run) -> None:
-        """Two days, the second of which learns from both, while their applications have newer features
-        already; what is learned from is told by a Data Wrangler flow.
+        """Three days with a window of three, while their applications have newer features already; what is
+        learned from is told by a Data Wrangler flow.
 
         `loan_window` shares the group of `loan_approval`, so the group is there. Of some applications of the
         first day it gets a correction of the second day, and one of a week later. No run learns from either:
