@@ -378,7 +378,8 @@ def test_what_is_not_emulated_is_refused_by_name(lab: Lab, path: str, value: Any
         (
             "AppSpecification.ImageUri",
             "ubuntu:latest",
-            "sagemaker-clarify-processing, sagemaker-data-wrangler-container, sagemaker-scikit-learn",
+            "sagemaker-clarify-processing, sagemaker-data-wrangler-container, sagemaker-debugger-rules, "
+            "sagemaker-scikit-learn",
         ),
         ("AppSpecification.ContainerEntrypoint", None, "ContainerEntrypoint"),
         ("RoleArn", "arn:aws:iam::000000000000:user/somebody-else", "roleArn"),

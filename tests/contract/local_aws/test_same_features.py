@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.evaluation.archive import assemble, pack
+from jobs.evaluation.serving import as_sent
 from jobs.features.split import assign
-from jobs.processing.evaluate import as_sent, assemble, pack
 from tests.support.features import EVERY_WAY, SPLIT, declared
 from tests.support.processing_job import ProcessingJob, train
 from tests.support.sagemaker_jobs import XGBOOST
@@ -77,11 +78,12 @@ class Served:
         """All at once, with the program that evaluation starts."""
         requests, answers = room / "requests", room / "answers"
         requests.write_text(json.dumps({"records": records}) + "\n")
-        program = ROOT / "include" / "jobs" / "processing" / "score.py"
+        program = ROOT / "include" / "jobs" / "evaluation" / "score.py"
         subprocess.run(
             [sys.executable, "-I", str(program), str(self.archive), str(requests), str(answers)], check=True
         )
-        return np.array(json.loads(answers.read_text()), dtype=np.float32)
+        (told,) = answers.read_text().splitlines()
+        return np.array(json.loads(json.loads(told)["answer"]), dtype=np.float32)
 
     def ask(self, body: str, kind: str) -> np.ndarray:
         """One request over HTTP."""

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from jobs.evaluation.serving import as_sent
 from jobs.features.split import SPLITS, assign
 from jobs.features.transformer import FeatureTransformer
 from jobs.inference.inference import _frame as records_frame
 from jobs.inference.inference import input_fn
-from jobs.processing.evaluate import as_sent
 from tests.support.features import EVERY_WAY, PROFILE, SPLIT, declared
 from tests.support.processing_job import ProcessingJob
 
