@@ -36,6 +36,7 @@ REPORTS = (
     "prepare_transform/features.json",
     "train_tune/choice.json",
     "train_tune/evaluation/evaluation.json",
+    "train_tune/explanations/analysis.json",
     "deploy_manage/deployment.json",
 )
 

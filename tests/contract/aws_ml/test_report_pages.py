@@ -163,8 +163,12 @@ class TestTheWholePage:
                 ],
             ),
             ("mitigation", ["reweighing", "1310.5", "1.0804", 'src="ingest_analyze/mitigation/report.html"']),
-            ("feature_store", ["54 records a second", "Who asks.", "30 to learn from", "ingest-14"]),
+            (
+                "feature_store",
+                ["54 records a second", "Who asks.", "<dt>to learn from</dt><dd>30", "ingest-14"],
+            ),
             ("features", ["age*income", "region=north", "33.3 %", "leakage", "variance 0, not above 0"]),
+            ("candidates", ["✓ chosen", "makes room for baseline", "model-package/loan-approval/1"]),
             ("model", ["0.8507", "✓ at least", "AUC", "40.0 %"]),
             ("deployment", ["InService", "&#34;age&#34;: 37.0", "✓ equal"]),
         ],
@@ -196,7 +200,7 @@ class TestTheWholePage:
 
     def test_a_stage_shows_its_own_part(self, server: ApiServer) -> None:
         page = server.report(f"{W}.train_tune", f"{CHILD}whole").text
-        assert re.findall(r'<section id="(\w+)"', page) == ["model"]
+        assert re.findall(r'<section id="(\w+)"', page) == ["candidates", "model", "explanations"]
         assert 'href="../../loan_approval.ml_workflow/whole/"' in page
 
     def test_a_stage_by_itself_belongs_to_no_parent(self, server: ApiServer) -> None:
